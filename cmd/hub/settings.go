@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// settings are what the hub reads from flags and environment.
+type settings struct {
+	Addr           string           `env:"HUB_ADDR" default:"127.0.0.1:8080" help:"Address to listen on, host:port."`
+	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes. Not in this version, which refuses it."`
+	Insecure       bool             `env:"HUB_INSECURE" help:"Let everyone publish, although the address can be reached from other machines."`
+	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN,..." help:"Origins, like https://example.com, whose pages may publish, besides the hub's own."`
+	RetainMessages int              `env:"HUB_RETAIN_MESSAGES" default:"10000" help:"Messages kept of each topic."`
+	RetainBytes    size             `env:"HUB_RETAIN_BYTES" default:"16MiB" help:"Bytes kept of each topic."`
+	RetainAge      time.Duration    `env:"HUB_RETAIN_AGE" default:"24h" help:"How long messages are kept."`
+	Memory         size             `env:"HUB_MEMORY" default:"1GiB" help:"Bytes kept of all topics together; beyond it, publishing is refused."`
+	MaxStreams     int              `env:"HUB_MAX_STREAMS" default:"100000" help:"Streams open at once; more clients are sent away until later."`
+	LogFormat      string           `env:"HUB_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log: ${enum}."`
+	LogLevel       slog.Level       `env:"HUB_LOG_LEVEL" default:"info" help:"Least level to log: debug, info, warn, error."`
+	Version        kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// Validate is called by kong.
+func (s *settings) Validate() error {
+	switch {
+	case s.Redis != "":
+		return errors.New("--redis (HUB_REDIS): this version has only the bus in memory, so nodes cannot be joined yet")
+	case s.RetainMessages < 1 || s.RetainBytes < 1 || s.RetainAge < time.Second || s.Memory < 1 || s.MaxStreams < 1:
+		return errors.New("--retain-messages, --retain-bytes, --memory and --max-streams must be at least 1, --retain-age at least 1s")
+	case !s.Insecure && !isLoopback(s.Addr):
+		return fmt.Errorf("--addr %s can be reached from other machines, and everyone there could publish: use a loopback address, or say --insecure", s.Addr)
+	}
+	return nil
+}
+
+// isLoopback reports whether only this machine reaches the address.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func (s *settings) logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// size is a number of bytes, written like 512, 64KiB, 16MiB or 1GiB.
+type size int
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *size) UnmarshalText(text []byte) error {
+	digits, shift := string(text), 0
+	for i, unit := range [...]string{"KiB", "MiB", "GiB"} {
+		if rest, ok := strings.CutSuffix(digits, unit); ok {
+			digits, shift = rest, 10*(i+1)
+			break
+		}
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 32)
+	if err != nil {
+		return fmt.Errorf("%q is not a size like 64KiB, 16MiB or 1GiB", text)
+	}
+	*s = size(n << shift)
+	return nil
+}

@@ -1,0 +1,118 @@
+package event
+
+import "time"
+
+// The words in which a bus speaks to a hub; the contract behind them is told
+// at hub.Bus.
+
+// Clock is a reading of a store's clock.
+type Clock struct {
+	Epoch    Epoch
+	Position Position // no event has a later one yet; every later event will
+	Began    Position // where this epoch began: no event of it lies at or before
+	// Ended holds the epochs before this one and where each of them ended.
+	Ended map[Epoch]Position
+}
+
+// Stretch is a piece of the feed: all events behind the previous stretch's
+// watermark and up to its own, in order of position.
+type Stretch struct {
+	Epoch     Epoch
+	Events    []Event
+	Watermark Position
+}
+
+// Sink is what a bus feeds: a hub.
+type Sink interface {
+	// Feed takes the next stretch. A bus calls it from one goroutine at a
+	// time; it does not block and does not call the bus.
+	Feed(Stretch)
+}
+
+// Receipt is the answer to one published message.
+type Receipt struct {
+	Topic     Topic
+	Cursor    Cursor
+	Duplicate bool // the message was stored before; Cursor is that one's
+}
+
+// Range asks for a part of a topic's history: the events behind After, up to
+// and including Upto, oldest first, at most Limit of them. If Last is not 0,
+// only the last so many of them count, and the page begins right before the
+// first of those: its After is that event's Prev (or Upto, if there is none),
+// and nothing is said of what lies before it.
+type Range struct {
+	Topic Topic
+	After Position
+	Upto  Position
+	Limit int
+	Last  int
+}
+
+// Page is a part of a topic's history: everything that the store still has
+// behind After and up to and including Upto. Upto lies before the end of the
+// range that was asked for if the limit cut it, or if what is lost reaches
+// beyond that end (then Upto is After: ask again when the feed has got on).
+type Page struct {
+	After  Position
+	Upto   Position
+	Events []Event
+	Gaps   []Gap // in order of position
+}
+
+// Gap says that events of a topic are gone for good.
+type Gap struct {
+	Position Position // of the last thing lost
+	Reason   Reason
+}
+
+// Reason tells why events are gone.
+type Reason string
+
+// The reasons that hub.gap gives.
+const (
+	Trimmed   Reason = "trimmed"    // over the topic's limits
+	Expired   Reason = "expired"    // older than the topic's age limit
+	Overrun   Reason = "overrun"    // the client was too far behind
+	StoreLost Reason = "store_lost" // the store lost its data, or a part of it
+	BadCursor Reason = "bad_cursor" // the client's cursor names no place here
+)
+
+// TopicInfo describes a topic as the store knows it.
+type TopicInfo struct {
+	Topic    Topic
+	Retained int
+	First    Cursor // of the oldest event that is kept; zero if none is
+	Last     Cursor // of the newest event ever, kept or not
+}
+
+// Retention is how much of a topic a store keeps.
+type Retention struct {
+	Messages int
+	Bytes    int
+	Age      time.Duration
+}
+
+// DefaultRetention returns the limits of a topic for which nothing was said.
+func DefaultRetention() Retention {
+	return Retention{Messages: 10_000, Bytes: 16 << 20, Age: 24 * time.Hour}
+}
+
+// Resolve returns the position from which a client with the cursor goes on,
+// and, if it cannot go on from what it has seen, the reason why: then what
+// lies before that position is lost to it.
+func (c Clock) Resolve(cursor Cursor) (Position, Reason) {
+	switch {
+	case cursor.Epoch == c.Epoch:
+		if cursor.Position.After(c.Position) {
+			return c.Position, BadCursor
+		}
+		return cursor.Position, ""
+	case cursor.Epoch.Store != c.Epoch.Store || cursor.Epoch.Number == 0:
+		return c.Position, BadCursor
+	}
+	if end, ok := c.Ended[cursor.Epoch]; ok {
+		return Earliest(cursor.Position, end), ""
+	}
+	return c.Began, StoreLost
+}

@@ -1,0 +1,134 @@
+package event
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxBatch is the most messages that one batch may hold.
+const MaxBatch = 1000
+
+// Defaults are what a body's messages take for fields that they lack.
+type Defaults struct {
+	Topic          string
+	Name           string
+	Key            string
+	IdempotencyKey string
+}
+
+// document is a message as JSON.
+type document struct {
+	Topic          *string        `json:"topic"`
+	Event          *string        `json:"event"`
+	Key            *string        `json:"key"`
+	Data           jsontext.Value `json:"data"`
+	IdempotencyKey *string        `json:"idempotency_key"`
+}
+
+// DecodeMessage reads one message from a JSON object and validates it.
+// Unknown fields, fields given twice, invalid UTF-8 and half surrogates are
+// refused; numbers keep the digits that they were written with.
+func DecodeMessage(body []byte, d Defaults) (Message, error) {
+	var doc document
+	if err := json.Unmarshal(body, &doc, json.RejectUnknownMembers(true)); err != nil {
+		return Message{}, describe(err)
+	}
+	return doc.message(d)
+}
+
+// DecodeBatch reads a JSON array of messages. An error names the item.
+func DecodeBatch(body []byte, d Defaults) ([]Message, error) {
+	var items []jsontext.Value
+	if err := json.Unmarshal(body, &items); err != nil {
+		return nil, describe(err)
+	}
+	switch {
+	case len(items) == 0:
+		return nil, invalid("body", "is an empty batch")
+	case len(items) > MaxBatch:
+		return nil, fmt.Errorf("%w: %d messages, at most %d", ErrBatchTooLarge, len(items), MaxBatch)
+	}
+	messages := make([]Message, len(items))
+	for i, item := range items {
+		m, err := DecodeMessage(item, d)
+		if err != nil {
+			return nil, &ItemError{Index: i, Err: err}
+		}
+		messages[i] = m
+	}
+	return messages, nil
+}
+
+// ErrBatchTooLarge says that a batch holds over MaxBatch messages.
+var ErrBatchTooLarge = errors.New("the batch is too large")
+
+// RawMessage makes a message whose data is the body itself.
+func RawMessage(body []byte, d Defaults) (Message, error) {
+	m := Message{Topic: Topic(d.Topic), Name: d.Name, Key: d.Key, IdempotencyKey: d.IdempotencyKey,
+		Data: Data{Text: string(body)}}
+	return m, m.Validate()
+}
+
+// IsArray reports whether a JSON body is an array, and so a batch.
+func IsArray(body []byte) bool { return jsontext.Value(bytes.TrimLeft(body, " \t\r\n")).Kind() == '[' }
+
+func (doc document) message(d Defaults) (Message, error) {
+	m := Message{
+		Topic:          Topic(or(doc.Topic, d.Topic)),
+		Name:           or(doc.Event, d.Name),
+		Key:            or(doc.Key, d.Key),
+		IdempotencyKey: or(doc.IdempotencyKey, d.IdempotencyKey),
+	}
+	if doc.Event != nil && *doc.Event == "" {
+		return Message{}, invalid("event", "is empty; leave it out for %q", DefaultName)
+	}
+	switch doc.Data.Kind() {
+	case 0:
+		return Message{}, invalid("data", "is missing")
+	case '"':
+		text, err := jsontext.AppendUnquote(nil, doc.Data)
+		if err != nil {
+			return Message{}, invalid("data", "is not a valid string: %v", err)
+		}
+		m.Data.Text = string(text)
+	default:
+		if err := doc.Data.Compact(); err != nil {
+			return Message{}, invalid("data", "is not valid JSON: %v", err)
+		}
+		m.Data = Data{Text: string(doc.Data), JSON: true}
+	}
+	return m, m.Validate()
+}
+
+func or(s *string, fallback string) string {
+	if s != nil {
+		return *s
+	}
+	return fallback
+}
+
+// describe turns a decoder's error into one that names the place in the body
+// and no Go type.
+func describe(err error) error {
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		return invalid("body", "is not valid JSON: %v (at byte %d)", syntactic.Err, syntactic.ByteOffset)
+	}
+	var semantic *json.SemanticError
+	if !errors.As(err, &semantic) {
+		return invalid("body", "is not valid JSON: %v", err)
+	}
+	field := string(semantic.JSONPointer)
+	switch {
+	case errors.Is(err, json.ErrUnknownName):
+		return invalid("body", "has an unknown field %q", semantic.JSONPointer.LastToken())
+	case field == "":
+		return invalid("body", "is JSON, but not an object with topic, event and data")
+	default:
+		return invalid(semantic.JSONPointer.LastToken(), "must be a string")
+	}
+}

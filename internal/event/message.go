@@ -1,0 +1,97 @@
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// DefaultName is the event name of a message that has none: what a browser
+// hands to onmessage.
+const DefaultName = "message"
+
+// Data is what a message carries: a text that goes out as it is, or a JSON
+// value in compact form.
+type Data struct {
+	Text string
+	JSON bool
+}
+
+// Message is what a publisher sends. The zero Name means DefaultName.
+type Message struct {
+	Topic          Topic
+	Name           string
+	Key            string
+	Data           Data
+	IdempotencyKey string
+}
+
+// Validate reports the first thing that is wrong with m: an InvalidError, or
+// ErrTooLarge.
+func (m Message) Validate() error {
+	if _, err := ParseTopic(string(m.Topic)); err != nil {
+		return err
+	}
+	if err := checkName(m.Name); err != nil {
+		return err
+	}
+	if err := checkText("key", m.Key, MaxKey); err != nil {
+		return err
+	}
+	if err := checkText("idempotency_key", m.IdempotencyKey, MaxIdempotencyKey); err != nil {
+		return err
+	}
+	if len(m.Data.Text) > MaxData {
+		return ErrTooLarge
+	}
+	if !utf8.ValidString(m.Data.Text) {
+		return invalid("data", "is not valid UTF-8")
+	}
+	if m.Data.JSON && m.Data.Text == "null" {
+		return invalid("data", "is null, which deletes a key of a topic that keeps the latest of each key; this topic is a log")
+	}
+	return nil
+}
+
+// checkName refuses the names that browsers and the hub give a meaning of
+// their own: an event "error" would fire a page's onerror, "open" its onopen.
+func checkName(name string) error {
+	switch {
+	case name == "error", name == "open":
+		return invalid("event", "%q is reserved: browsers fire their own %s handler for it", name, name)
+	case name == "hub", strings.HasPrefix(name, "hub."):
+		return invalid("event", "%q is reserved: names that begin with hub. are the hub's own", name)
+	}
+	return checkText("event", name, MaxName)
+}
+
+func checkText(field, s string, limit int) error {
+	switch {
+	case len(s) > limit:
+		return invalid(field, "is %d bytes long; at most %d are allowed", len(s), limit)
+	case !utf8.ValidString(s):
+		return invalid(field, "is not valid UTF-8")
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return invalid(field, "has a control character")
+	}
+	return nil
+}
+
+// Digest identifies what the message says, whatever its idempotency key: a
+// retry has the same digest, another message with the same key has not.
+func (m Message) Digest() [sha256.Size]byte {
+	h := sha256.New()
+	kind := byte(0)
+	if m.Data.JSON {
+		kind = 1
+	}
+	buf := []byte{kind}
+	for _, field := range [...]string{string(m.Topic), m.Name, m.Key, m.Data.Text} {
+		buf = binary.AppendUvarint(buf, uint64(len(field)))
+		buf = append(buf, field...)
+	}
+	h.Write(buf)
+	return [sha256.Size]byte(h.Sum(nil))
+}

@@ -1,0 +1,78 @@
+package hub
+
+import (
+	"context"
+
+	"tickertape/internal/event"
+)
+
+// Bus joins nodes and remembers. This is its contract; package bustest holds
+// it as tests, which every bus runs.
+//
+// Order. A bus gives every accepted message a position, later than every one
+// it gave before, by its own clock; positions are never repeated and never go
+// back, whatever becomes of the store. The messages of one Publish stand next
+// to each other in the order in which they were passed, and a Publish that
+// begins after another one returned stands behind it.
+//
+// Atomicity. A Publish is taken whole or not at all. Once it has returned its
+// receipts, History holds the events and every feed will hand them over. If
+// it fails, the error says whether the messages may be stored:
+// an *event.ItemError (a message that the bus refuses) or an
+// *event.UnavailableError without MaybeStored mean that they are not and
+// never will be.
+//
+// Idempotency. A message with an idempotency key that its topic saw in the
+// last five minutes, in this call or an earlier one, is not stored again: its
+// receipt repeats the first one's cursor, with Duplicate. If its digest is
+// another one, the whole Publish is refused with ErrKeyReused.
+//
+// The feed. Run hands each sink stretches of the wire, first one without
+// events whose watermark is where this feed begins. Together the stretches
+// are unbroken: every event behind a watermark and not behind the next one is
+// in the stretch between, once, in order of position, whether or not the
+// connection to the store broke meanwhile. By the time that an event is fed,
+// History has it, unless it was trimmed since. Beats raise the watermark
+// while nothing is published, so that it follows the store's clock.
+//
+// Prev. Each event carries the topic's position before its own, or the
+// forgotten position if the store does not know the topic. The forgotten
+// position is the highest one of all topics that the store dropped from its
+// books, zero if there was none. So an event is the next one for whoever is
+// complete up to its Prev, and proves a hole for everyone else.
+//
+// History. A Page is complete from its After to its Upto: what is not in it
+// is not in the store, and a Gap stands in it wherever something is missing.
+// The bus finds that from Prev of the first event that is left, or, where
+// none is left, from the topic's last position: if it lies behind After,
+// everything up to it is gone. Where the store shows that nothing went, there
+// is no Gap. Gaps and events of one page never share a position.
+type Bus interface {
+	// Run feeds the sink until ctx ends, and returns ctx.Err() then. It
+	// survives every fault of the store; an error that it returns by itself
+	// will not mend. Several feeds may run on one bus.
+	Run(ctx context.Context, sink event.Sink) error
+
+	// Publish stores and announces the messages, all valid and at most
+	// event.MaxBatch, and returns a receipt for each.
+	Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error)
+
+	// Clock reads the store's clock, after the call began.
+	Clock(ctx context.Context) (event.Clock, error)
+
+	// History reads a part of a topic. The caller owns the page.
+	History(ctx context.Context, r event.Range) (event.Page, error)
+
+	// Topics lists the topics that the selector matches (nil: all), in order
+	// of their names, from behind after, at most limit.
+	Topics(ctx context.Context, match *event.Selector, after event.Topic, limit int) ([]event.TopicInfo, error)
+
+	// Topic describes one topic, and reports whether the store knows it.
+	Topic(ctx context.Context, t event.Topic) (event.TopicInfo, bool, error)
+
+	// Ready returns nil while the bus works, else why it does not.
+	Ready() error
+
+	// Name says what kind of bus it is, for people.
+	Name() string
+}

@@ -1,0 +1,243 @@
+// Package hub is the engine: it takes a bus' feed, keeps the recent frames of
+// the topics that somebody here listens to, and hands each subscriber what
+// lies between its cursor and the watermark. It knows no HTTP and no Redis.
+//
+// A subscriber is a position, not a queue. The feed appends a frame to its
+// topic's log and then raises the watermark; a subscriber reads the watermark
+// first and then takes, merged by position over its topics, what the logs
+// hold up to there. The order of those reads matters. Were the watermark read
+// last:
+//
+//	subscriber                    feed
+//	reads log A: nothing new
+//	                              appends 7 to A, 8 to B, watermark 8
+//	reads log B: 8
+//	reads the watermark: 8
+//
+// it would hand out 8, and 7 would lie behind its cursor for ever.
+//
+// Replay, live and catching up are one path: what the log does not reach back
+// to is read from the bus by a few workers, in pages that all subscribers
+// share, and what the bus does not have any more is a gap.
+package hub
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tickertape/internal/event"
+)
+
+// Options are the limits of a Hub. Zero fields mean the defaults.
+type Options struct {
+	LogFrames  int           // the most frames of one topic's log. 1024
+	LogBytes   int           // the most bytes of one topic's log. 1 MiB
+	LogsBytes  int           // about the most bytes of all logs. 256 MiB
+	LogLinger  time.Duration // how long a log outlives its last subscriber. 1 min
+	PageEvents int           // the most events of one history read. 1000
+	PagesBytes int           // about the most bytes of shared history pages. 64 MiB
+	PageLife   time.Duration // how long a page is shared. 30 s
+	Readers    int           // how many history reads run at once. 4
+	ReadTime   time.Duration // how long one of them may take. 5 s
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		field    *int
+		standard int
+	}{{&o.LogFrames, 1024}, {&o.LogBytes, 1 << 20}, {&o.LogsBytes, 256 << 20},
+		{&o.PageEvents, 1000}, {&o.PagesBytes, 64 << 20}, {&o.Readers, 4}} {
+		if *d.field == 0 {
+			*d.field = d.standard
+		}
+	}
+	for _, d := range []struct {
+		field    *time.Duration
+		standard time.Duration
+	}{{&o.LogLinger, time.Minute}, {&o.PageLife, 30 * time.Second}, {&o.ReadTime, 5 * time.Second}} {
+		if *d.field == 0 {
+			*d.field = d.standard
+		}
+	}
+	return o
+}
+
+// ErrNotReady says that the hub has not heard from its bus yet. It passes.
+var ErrNotReady = errors.New("the hub has not heard from its bus yet")
+
+// Hub serves subscribers from a bus. Its methods may be called from any
+// goroutine.
+type Hub struct {
+	bus     Bus
+	options Options
+	mark    atomic.Pointer[watermark]
+	ready   chan struct{} // closed by the first stretch
+	reads   reads
+	bytes   atomic.Int64 // of all logs
+
+	// mu keeps logs from beginning in the middle of a stretch: the feed
+	// holds it shared while it appends a stretch and raises the watermark,
+	// whoever makes or drops a log holds it alone. A log begins complete
+	// from the watermark on; without the lock an event that the feed has
+	// just passed over, for want of a log, could lie behind that watermark.
+	mu   sync.RWMutex
+	logs map[event.Topic]*log
+
+	idleMu sync.Mutex
+	idle   []idleLog // logs that lost their last subscriber, in that order
+
+	touched []*log // by the stretch in hand; the feed's own
+}
+
+// watermark is how far the logs are complete, and when that became known.
+type watermark struct {
+	epoch    event.Epoch
+	position event.Position
+	at       time.Time
+}
+
+// clock returns what the watermark alone tells of the store's clock.
+func (m *watermark) clock() event.Clock { return event.Clock{Epoch: m.epoch, Position: m.position} }
+
+// now estimates the store's time: a node's own clock may differ.
+func (m *watermark) now() time.Time {
+	return m.position.Time().Add(time.Since(m.at))
+}
+
+type idleLog struct {
+	log   *log
+	since time.Time
+}
+
+// New returns a Hub over the bus. It does nothing until Run.
+func New(bus Bus, o Options) *Hub {
+	return &Hub{bus: bus, options: o.withDefaults(), ready: make(chan struct{}),
+		reads: newReads(), logs: map[event.Topic]*log{}}
+}
+
+// Run runs the hub until ctx ends, and then returns nil when all that it
+// started has ended. Another error means that the bus cannot work at all.
+func (h *Hub) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.bus.Run(ctx, h) })
+	for range h.options.Readers {
+		g.Go(func() error { return h.read(ctx) })
+	}
+	g.Go(func() error { return h.tidy(ctx) })
+	if err := g.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// Ready is closed once the hub has heard from its bus.
+func (h *Hub) Ready() <-chan struct{} { return h.ready }
+
+// Subscribers returns how many subscribers of the topic this node has.
+func (h *Hub) Subscribers(t event.Topic) int {
+	h.mu.RLock()
+	l := h.logs[t]
+	h.mu.RUnlock()
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.subscribers)
+}
+
+// Feed implements event.Sink: it appends the stretch, raises the watermark,
+// then wakes those who were idle, in this order.
+func (h *Hub) Feed(s event.Stretch) {
+	h.touched = h.touched[:0]
+	h.mu.RLock()
+	for _, e := range s.Events {
+		l := h.logs[e.Topic]
+		if l == nil {
+			continue
+		}
+		if l.append(e, h) {
+			h.touched = append(h.touched, l)
+		}
+	}
+	first := h.mark.Swap(&watermark{epoch: s.Epoch, position: s.Watermark, at: time.Now()}) == nil
+	h.mu.RUnlock()
+	if first {
+		close(h.ready)
+	}
+	for _, l := range h.touched {
+		l.wake()
+	}
+}
+
+// join adds the subscriber to the topic's log, which it makes if need be, and
+// returns the log.
+func (h *Hub) join(t event.Topic, s *Subscriber) *log {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[t]
+	if l == nil {
+		l = newLog(t, h.mark.Load().position)
+		h.logs[t] = l
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.subscribers = append(l.subscribers, s)
+	return l
+}
+
+// leave takes the subscriber out of the log.
+func (h *Hub) leave(l *log, s *Subscriber) {
+	if !l.remove(s) {
+		return
+	}
+	h.idleMu.Lock()
+	defer h.idleMu.Unlock()
+	h.idle = append(h.idle, idleLog{l, time.Now()})
+}
+
+// tidy drops logs that nobody listens to any more and pages that are old.
+func (h *Hub) tidy(ctx context.Context) error {
+	tick := time.NewTicker(min(h.options.LogLinger, h.options.PageLife) / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case now := <-tick.C:
+			for _, l := range h.unused(now.Add(-h.options.LogLinger)) {
+				h.drop(l)
+			}
+			h.reads.expire(now.Add(-h.options.PageLife))
+		}
+	}
+}
+
+// unused takes from the queue the logs that were left before the given time.
+func (h *Hub) unused(before time.Time) (logs []*log) {
+	h.idleMu.Lock()
+	defer h.idleMu.Unlock()
+	for len(h.idle) > 0 && h.idle[0].since.Before(before) {
+		logs = append(logs, h.idle[0].log)
+		h.idle = h.idle[1:]
+	}
+	return logs
+}
+
+// drop forgets the log, unless somebody came back to it.
+func (h *Hub) drop(l *log) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.subscribers) == 0 && h.logs[l.topic] == l {
+		delete(h.logs, l.topic)
+		h.bytes.Add(-int64(l.bytes))
+		l.bytes = 0
+	}
+}

@@ -1,0 +1,151 @@
+package hub
+
+import (
+	"slices"
+	"sort"
+	"sync"
+
+	"tickertape/internal/event"
+)
+
+// log is this node's memory of one topic: its newest frames, and pages of
+// older ones that were read from the bus for those who need them.
+type log struct {
+	topic event.Topic
+
+	mu sync.Mutex
+	// frames holds everything of the topic behind floor that the feed has
+	// brought, oldest first; frames[:head] is cut off. The array is only
+	// ever appended to or replaced, so a slice of it that a reader took
+	// stays valid without the lock.
+	frames []*frame
+	head   int
+	floor  event.Position
+	bytes  int
+
+	subscribers []*Subscriber
+	touched     bool // by the stretch in hand
+
+	pages  []*page
+	wants  map[*Subscriber]want // who waits for which page
+	queued bool                 // in reads, or in a worker's hands
+}
+
+func newLog(t event.Topic, watermark event.Position) *log {
+	return &log{topic: t, floor: watermark}
+}
+
+// append adds the topic's next event and reports whether it is the first one
+// of its stretch.
+func (l *log) append(e event.Event, h *Hub) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.head == len(l.frames) && l.floor.After(e.Prev) {
+		l.floor = e.Prev // nothing of the topic lay between
+	}
+	f := &frame{event: e}
+	l.frames = append(l.frames, f)
+	l.bytes += f.size()
+	h.bytes.Add(int64(f.size()))
+	for l.over(h) {
+		old := l.frames[l.head]
+		l.floor = old.position()
+		l.bytes -= old.size()
+		h.bytes.Add(-int64(old.size()))
+		l.head++
+	}
+	if l.head > len(l.frames)/2 {
+		l.frames = slices.Clone(l.frames[l.head:])
+		l.head = 0
+	}
+	first := !l.touched
+	l.touched = true
+	return first
+}
+
+// over reports whether the log has to give up its oldest frame: for its own
+// limits, or because all logs together are too large and this one grows.
+func (l *log) over(h *Hub) bool {
+	n := len(l.frames) - l.head
+	return n > h.options.LogFrames || n > 1 && (l.bytes > h.options.LogBytes || h.bytes.Load() > int64(h.options.LogsBytes))
+}
+
+// wake wakes those of the log's subscribers who are idle.
+func (l *log) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.touched = false
+	for _, s := range l.subscribers {
+		if s.armed.CompareAndSwap(true, false) {
+			s.waker.Wake(s)
+		}
+	}
+}
+
+// remove takes the subscriber out and reports whether it was the last one.
+func (l *log) remove(s *Subscriber) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.wants, s)
+	i := slices.Index(l.subscribers, s)
+	if i < 0 {
+		return false
+	}
+	last := len(l.subscribers) - 1
+	l.subscribers[i] = l.subscribers[last]
+	l.subscribers[last] = nil
+	l.subscribers = l.subscribers[:last]
+	return last == 0
+}
+
+// view is what a log has behind some position, complete up to upto.
+type view struct {
+	source *source
+	frames []*frame
+	upto   event.Position
+}
+
+// view returns what there is behind after, up to the watermark at most. If
+// nothing here reaches back that far, it notes that the subscriber wants it
+// and reports false; the subscriber is woken when there is more.
+func (l *log) view(s *Subscriber, after, watermark event.Position) (view, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.floor.After(after) {
+		return view{frames: behind(l.frames[l.head:], after), upto: watermark}, true
+	}
+	for _, p := range l.pages {
+		if !p.after.After(after) && p.upto.After(after) {
+			return view{frames: behind(p.frames, after), upto: event.Earliest(p.upto, watermark)}, true
+		}
+	}
+	l.want(s, want{after: after})
+	return view{}, false
+}
+
+// tail returns the position behind which the last n events up to opened
+// stand. If nothing here tells, it behaves as view does.
+func (l *log) tail(s *Subscriber, n int, opened event.Position) (event.Position, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	frames := l.frames[l.head:]
+	upto := len(frames) - len(behind(frames, opened))
+	switch {
+	case upto >= n:
+		return frames[upto-n].event.Prev, true
+	case l.floor.IsZero():
+		return event.Position{}, true
+	}
+	for _, p := range l.pages {
+		if p.last == n && p.opened == opened {
+			return p.after, true
+		}
+	}
+	l.want(s, want{last: n, opened: opened})
+	return event.Position{}, false
+}
+
+// behind returns the frames behind p.
+func behind(frames []*frame, p event.Position) []*frame {
+	return frames[sort.Search(len(frames), func(i int) bool { return frames[i].position().After(p) }):]
+}

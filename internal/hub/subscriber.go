@@ -1,0 +1,194 @@
+package hub
+
+import (
+	"sync/atomic"
+	"time"
+
+	"tickertape/internal/event"
+)
+
+// Waker belongs to a writer, which takes frames for one subscriber or for
+// thousands.
+type Waker interface {
+	// Wake says that Take has more to say than it had. It may be called
+	// from any goroutine, also after Close; it must not block, nor call
+	// the hub.
+	Wake(*Subscriber)
+}
+
+// Start is where a stream begins. The first field that is set counts; none
+// means now.
+type Start struct {
+	Cursor string        // behind what this cursor has seen
+	All    bool          // at the oldest event there is
+	Since  time.Duration // at the events of so long ago
+	Last   int           // at the last so many events of each topic
+}
+
+// Request is what a subscriber asks for.
+type Request struct {
+	Topics []event.Topic // at least one, none twice
+	From   Start
+	Form   Form
+}
+
+// Subscriber is one open stream: a cursor over some topics. All of its
+// methods belong to one goroutine at a time, its writer's.
+type Subscriber struct {
+	hub     *Hub
+	waker   Waker
+	form    Form
+	sources []source
+	opening Opening
+	closed  bool
+
+	// cursor is what has been handed out. While it is not settled, nobody
+	// knows yet whether the store agrees with it.
+	cursor  event.Cursor
+	settled bool
+	clock   atomic.Pointer[event.Clock] // the answer to that, from a reader
+
+	// lost says that everything before the cursor is to be reported as
+	// lost, for this reason, before anything else.
+	lost  event.Reason
+	after *string // the client's cursor then
+
+	live  bool        // has once had everything there was
+	armed atomic.Bool // idle: the feed should wake it
+}
+
+// source is one topic of a subscriber.
+type source struct {
+	log   *log
+	from  event.Position // nothing up to here is asked for
+	quiet event.Position // a hole that ends up to here is not said
+	last  int            // from has to be found first: it lies before so many events
+}
+
+// Opening is what a stream begins with.
+type Opening struct {
+	ID      string // the cursor that the stream starts from
+	Resumed bool   // it is the client's own
+}
+
+// Subscribe opens a stream. It asks the bus nothing: what it takes to find
+// the place that was asked for is up to Take. The only errors are ErrNotReady
+// and a faulty request.
+func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
+	if h.mark.Load() == nil {
+		return nil, ErrNotReady
+	}
+	s := &Subscriber{hub: h, waker: waker, form: r.Form, sources: make([]source, len(r.Topics))}
+	for i, t := range r.Topics {
+		s.sources[i].log = h.join(t, s)
+	}
+	// Read after the logs have begun: a stream that starts now starts where
+	// all of them reach back to.
+	s.begin(r.From, h.mark.Load())
+	for i := range s.sources {
+		s.sources[i].quiet, s.sources[i].last = s.cursor.Opened, s.cursor.Last
+	}
+	if !s.settled {
+		h.reads.push(nil, s)
+	}
+	return s, nil
+}
+
+// begin turns a start into a cursor. Every start has one, so that a client
+// that is cut off before its first event comes back to the same place.
+func (s *Subscriber) begin(from Start, mark *watermark) {
+	now := event.Cursor{Epoch: mark.epoch, Position: mark.position}
+	replay := event.Cursor{Epoch: mark.epoch, Opened: mark.position}
+	switch {
+	case from.Cursor != "":
+		s.resume(from.Cursor, mark)
+		return
+	case from.All:
+		s.cursor = replay
+	case from.Since > 0:
+		s.cursor = replay
+		s.cursor.Position = event.Earliest(event.Before(mark.now().Add(-from.Since)), mark.position)
+	case from.Last > 0:
+		s.cursor = replay
+		s.cursor.Last = from.Last
+	default:
+		s.cursor = now
+	}
+	s.settled = true
+	s.opening.ID = s.cursor.String()
+}
+
+// resume begins at a client's cursor. One of another store, or that nobody
+// can read, needs no clock to be judged.
+func (s *Subscriber) resume(text string, mark *watermark) {
+	cursor, err := event.ParseCursor(text)
+	if err != nil || cursor.Epoch.Store != mark.epoch.Store || cursor.Epoch.Number == 0 {
+		// Until the client has the notice of its loss, its cursor stays
+		// one that leads here again.
+		s.opening.ID = event.Cursor{Epoch: event.Epoch{Store: mark.epoch.Store}}.String()
+		s.lose(mark.clock(), mark.position, event.BadCursor)
+		return
+	}
+	s.cursor = cursor
+	s.opening = Opening{ID: cursor.String(), Resumed: true}
+	s.settled = cursor.Epoch == mark.epoch &&
+		!event.Latest(cursor.Position, cursor.Opened).After(mark.position)
+}
+
+// settle judges the cursor by the store's clock, and reports whether it could.
+func (s *Subscriber) settle() bool {
+	clock := s.clock.Load()
+	if clock == nil {
+		return false
+	}
+	position, reason := clock.Resolve(s.cursor)
+	if reason != "" {
+		text := s.cursor.String()
+		s.after = &text
+		s.lose(*clock, position, reason)
+		return true
+	}
+	// The same for where the stream opened. A made-up one must not name a
+	// place that the store has yet to come to: the page read up to there is
+	// shared, and would pass for complete.
+	opened := s.cursor
+	opened.Position = s.cursor.Opened
+	s.cursor.Opened, _ = clock.Resolve(opened)
+	s.cursor.Position, s.cursor.Epoch = position, clock.Epoch
+	s.settled = true
+	return true
+}
+
+// lose gives up what the client has seen: it goes on from position.
+func (s *Subscriber) lose(clock event.Clock, position event.Position, reason event.Reason) {
+	s.cursor = event.Cursor{Epoch: clock.Epoch, Position: position}
+	s.lost = reason
+	s.settled = true
+	for i := range s.sources {
+		s.sources[i].quiet, s.sources[i].last = event.Position{}, 0
+	}
+}
+
+// Opening returns what the stream begins with.
+func (s *Subscriber) Opening() Opening { return s.opening }
+
+// Cursor returns the cursor of a client that has everything that Take has
+// returned so far.
+func (s *Subscriber) Cursor() string {
+	if s.lost != "" || !s.settled {
+		return s.opening.ID
+	}
+	return s.cursor.String()
+}
+
+// Close ends the subscriber. Take returns Ended from then on.
+func (s *Subscriber) Close() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.armed.Store(false)
+	for i := range s.sources {
+		s.hub.leave(s.sources[i].log, s)
+	}
+}

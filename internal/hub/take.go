@@ -1,0 +1,195 @@
+package hub
+
+import "tickertape/internal/event"
+
+// State says what a subscriber is up to after a Take.
+type State uint8
+
+const (
+	// More: there may be more now. Take again.
+	More State = iota
+	// Idle: it has everything there is. The waker is called when there is
+	// more.
+	Idle
+	// Behind: what comes next is being read from the bus. The waker is
+	// called when it is there.
+	Behind
+	// Ended: there will be nothing more.
+	Ended
+)
+
+// Take appends the subscriber's next blocks to dst, as slices that are shared
+// with others and must not be changed, and moves the cursor behind them. It
+// stops once it has appended max bytes or more, so it may exceed max by one
+// block. It never blocks and does no I/O.
+func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
+	s.armed.Store(false)
+	if s.closed {
+		return dst, Ended
+	}
+	if !s.settled && !s.settle() {
+		return dst, Behind
+	}
+	if s.lost != "" {
+		return s.reportLost(dst), More
+	}
+	for {
+		mark := s.hub.mark.Load() // first; see the package comment
+		var space [4]view
+		views, limit, ok := s.views(space[:0], mark.position)
+		if !ok {
+			return dst, Behind
+		}
+		before := len(dst)
+		if dst = s.merge(dst, max, views, limit); len(dst) > before {
+			return dst, More
+		}
+		if mark.position.After(limit) {
+			continue // that page is done with; on to what comes next
+		}
+		if !s.cursor.Position.After(mark.position) {
+			s.cursor.Epoch = mark.epoch
+		}
+		s.live = true
+		s.armed.Store(true)
+		if s.hub.mark.Load() == mark {
+			return dst, Idle
+		}
+		// The watermark rose before the feed could see that it has to
+		// wake us: look again.
+		s.armed.Store(false)
+	}
+}
+
+// views returns what each topic has behind the cursor and up to which
+// position all of them are complete, or false if one of them has to be read
+// first.
+func (s *Subscriber) views(views []view, watermark event.Position) ([]view, event.Position, bool) {
+	limit, complete := watermark, true
+	for i := range s.sources {
+		src := &s.sources[i]
+		if src.last > 0 {
+			from, ok := src.log.tail(s, src.last, s.cursor.Opened)
+			if !ok {
+				complete = false
+				continue
+			}
+			src.from, src.last = from, 0
+		}
+		v, ok := src.log.view(s, event.Latest(s.cursor.Position, src.from), watermark)
+		if !ok {
+			complete = false
+			continue
+		}
+		limit = event.Earliest(limit, v.upto)
+		if len(v.frames) > 0 {
+			v.source = src
+			views = append(views, v)
+		}
+	}
+	return views, limit, complete
+}
+
+// merge appends the views' frames up to limit in order of position and moves
+// the cursor along; behind the last of them it stands at limit.
+func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Position) [][]byte {
+	for size := 0; size < max; {
+		next := limit
+		found := false
+		for _, v := range views {
+			if len(v.frames) > 0 && !v.frames[0].position().After(next) {
+				next, found = v.frames[0].position(), true
+			}
+		}
+		if !found {
+			s.cursor.Position = event.Latest(s.cursor.Position, limit)
+			return dst
+		}
+		before := len(dst)
+		dst = s.emit(dst, views, next)
+		for _, b := range dst[before:] {
+			size += len(b)
+		}
+	}
+	return dst
+}
+
+// emit appends all that stands at position p: one event, or holes of one
+// topic or of several. Only the last block carries the id, so that a client
+// that is cut off between them comes back to all of them.
+func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte {
+	var gaps []GapNotice
+	var live *frame
+	var lived *source
+	for i := range views {
+		v := &views[i]
+		if len(v.frames) == 0 || v.frames[0].position() != p {
+			continue
+		}
+		f := v.frames[0]
+		v.frames = v.frames[1:]
+		switch {
+		case f.gap == "":
+			live, lived = f, v.source
+		case p.After(v.source.quiet):
+			gaps = append(gaps, s.notice(v.source, f.gap))
+		}
+	}
+	s.cursor.Position = p
+	if live != nil {
+		lived.quiet = event.Position{}
+		s.cursor.Epoch = live.event.Epoch
+	}
+	return s.appendFrame(s.appendGaps(dst, gaps, live == nil), live)
+}
+
+// notice words a hole for this stream. What a stream that was up to date
+// once has missed since, it missed by being slow.
+func (s *Subscriber) notice(src *source, reason event.Reason) GapNotice {
+	if s.live && (reason == event.Trimmed || reason == event.Expired) {
+		reason = event.Overrun
+	}
+	after := s.cursor.String()
+	return GapNotice{Topic: src.log.topic, Reason: reason, After: &after}
+}
+
+// appendGaps appends one block for each notice, the cursor as it is now.
+func (s *Subscriber) appendGaps(dst [][]byte, gaps []GapNotice, last bool) [][]byte {
+	if len(gaps) == 0 {
+		return dst
+	}
+	id := s.cursor.String()
+	for i, n := range gaps {
+		n.ResumedAt = id
+		if last && i == len(gaps)-1 {
+			dst = append(dst, appendGap(nil, id, n))
+		} else {
+			dst = append(dst, appendGap(nil, "", n))
+		}
+	}
+	return dst
+}
+
+// appendFrame appends an event. In the middle of an opening replay its id
+// also says where the stream opened, so only what follows it is shared.
+func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
+	if f == nil {
+		return dst
+	}
+	whole, body := f.bytes(s.form)
+	if !s.cursor.Replaying() {
+		return append(dst, whole)
+	}
+	return append(dst, appendID(s.cursor), body)
+}
+
+// reportLost says for each topic that what the client had seen is of no use
+// here.
+func (s *Subscriber) reportLost(dst [][]byte) [][]byte {
+	gaps := make([]GapNotice, len(s.sources))
+	for i := range s.sources {
+		gaps[i] = GapNotice{Topic: s.sources[i].log.topic, Reason: s.lost, After: s.after}
+	}
+	s.lost = ""
+	return s.appendGaps(dst, gaps, true)
+}

@@ -1,0 +1,266 @@
+// Package membus is the bus inside one process: the same promises as the bus
+// over Redis, kept in memory. What it holds is gone when the process ends, and
+// clients that come back are told so.
+package membus
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"tickertape/internal/event"
+)
+
+// Options are the limits of a Bus. Zero fields mean the defaults.
+type Options struct {
+	Retention    event.Retention // of each topic
+	MaxBytes     int             // of all topics together; over it publishes are refused. 1 GiB
+	RememberKeys time.Duration   // how long idempotency keys are remembered. 5 min
+	Beat         time.Duration   // how often the watermark follows the clock. 1 s
+}
+
+func (o Options) withDefaults() Options {
+	d := event.DefaultRetention()
+	if o.Retention.Messages == 0 {
+		o.Retention.Messages = d.Messages
+	}
+	if o.Retention.Bytes == 0 {
+		o.Retention.Bytes = d.Bytes
+	}
+	if o.Retention.Age == 0 {
+		o.Retention.Age = d.Age
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 1 << 30
+	}
+	if o.RememberKeys == 0 {
+		o.RememberKeys = 5 * time.Minute
+	}
+	if o.Beat == 0 {
+		o.Beat = time.Second
+	}
+	return o
+}
+
+// store tells the cursors of this kind of bus from those of others.
+const store = 0x6d62
+
+// Bus implements hub.Bus. Its methods may be called from any goroutine.
+type Bus struct {
+	options Options
+
+	// mu covers everything below, and is held while sinks are fed: that is
+	// what makes the feed one order. Nothing under it blocks.
+	mu        sync.Mutex
+	epoch     event.Epoch
+	began     event.Position
+	clock     event.Position
+	forgotten event.Position
+	topics    map[event.Topic]*topic
+	keys      keyring
+	bytes     int
+	sinks     map[*event.Sink]struct{}
+}
+
+// New returns an empty Bus: a new store, in its first epoch.
+func New(o Options) *Bus {
+	began := event.Position{}.Next(time.Now())
+	return &Bus{
+		options: o.withDefaults(),
+		epoch:   event.Epoch{Store: store, Number: 1, Nonce: rand.Uint32()},
+		began:   began,
+		clock:   began,
+		topics:  map[event.Topic]*topic{},
+		keys:    keyring{known: map[scopedKey]remembered{}},
+		sinks:   map[*event.Sink]struct{}{},
+	}
+}
+
+// Name says what kind of bus it is.
+func (b *Bus) Name() string { return "memory (this process only; history ends with it)" }
+
+// Ready returns nil: memory does not go away.
+func (b *Bus) Ready() error { return nil }
+
+// Run feeds the sink until ctx ends.
+func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
+	b.mu.Lock()
+	b.sinks[&sink] = struct{}{}
+	sink.Feed(event.Stretch{Epoch: b.epoch, Watermark: b.clock})
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.sinks, &sink)
+	}()
+	tick := time.NewTicker(b.options.Beat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			b.beat(time.Now())
+		}
+	}
+}
+
+// beat lets go of what is too old and lets the watermark follow the clock.
+func (b *Bus) beat(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes -= b.keys.expire(now)
+	b.sweep(now)
+	b.clock = b.clock.Next(now)
+	b.feed(nil)
+}
+
+// sweepPage bounds how many topics one beat looks at. The order of a map is
+// random, so every topic has its turn.
+const sweepPage = 1000
+
+func (b *Bus) sweep(now time.Time) {
+	looked := 0
+	for name, t := range b.topics {
+		if looked++; looked > sweepPage {
+			return
+		}
+		b.bytes -= t.expire(b.oldest(now))
+		if t.len() == 0 {
+			b.forgotten = event.Latest(b.forgotten, t.last)
+			b.bytes -= t.overhead()
+			delete(b.topics, name)
+		}
+	}
+}
+
+// oldest returns the position up to which events are over the age limit.
+func (b *Bus) oldest(now time.Time) event.Position {
+	return event.Before(now.Add(-b.options.Retention.Age))
+}
+
+func (b *Bus) feed(events []event.Event) {
+	for sink := range b.sinks {
+		(*sink).Feed(event.Stretch{Epoch: b.epoch, Events: events, Watermark: b.clock})
+	}
+}
+
+// Clock reads the clock.
+func (b *Bus) Clock(ctx context.Context) (event.Clock, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return event.Clock{Epoch: b.epoch, Position: b.clock, Began: b.began}, ctx.Err()
+}
+
+var errFull = errors.New("the memory of the bus is full: topics hold their limits' worth until it expires")
+
+// Publish stores and announces messages.
+func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, &event.UnavailableError{RetryAfter: time.Second, Err: err}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.bytes -= b.keys.expire(now)
+
+	// First everything that can refuse, then everything that changes.
+	claims, err := b.keys.check(messages)
+	if err != nil {
+		return nil, err
+	}
+	if cost := b.cost(messages); b.bytes+cost > b.options.MaxBytes {
+		return nil, &event.UnavailableError{RetryAfter: 5 * time.Second, Err: errFull}
+	}
+	receipts := make([]event.Receipt, len(messages))
+	events := make([]event.Event, 0, len(messages))
+	for i, m := range messages {
+		if first, ok := b.keys.known[claims[i].key]; ok && claims[i].key.key != "" {
+			receipts[i] = event.Receipt{Topic: m.Topic, Cursor: first.cursor, Duplicate: true}
+			continue
+		}
+		e := b.append(m, now)
+		events = append(events, e)
+		receipts[i] = event.Receipt{Topic: m.Topic, Cursor: e.Cursor()}
+		if m.IdempotencyKey != "" {
+			b.bytes += b.keys.remember(claims[i], e.Cursor(), now.Add(b.options.RememberKeys))
+		}
+	}
+	if len(events) > 0 {
+		b.feed(events)
+	}
+	return receipts, nil
+}
+
+// cost bounds from above what the messages add to b.bytes.
+func (b *Bus) cost(messages []event.Message) (sum int) {
+	for _, m := range messages {
+		sum += size(m) + keyCost(m.IdempotencyKey) + topicCost(m.Topic)
+	}
+	return sum
+}
+
+func (b *Bus) append(m event.Message, now time.Time) event.Event {
+	t := b.topics[m.Topic]
+	if t == nil {
+		t = &topic{name: m.Topic, last: b.forgotten}
+		b.topics[m.Topic] = t
+		b.bytes += t.overhead()
+	}
+	b.clock = b.clock.Next(now)
+	e := event.Event{Epoch: b.epoch, Position: b.clock, Prev: t.last,
+		Topic: m.Topic, Name: m.Name, Key: m.Key, Data: m.Data}
+	b.bytes += t.append(e, size(m))
+	b.bytes -= t.trim(b.options.Retention)
+	b.bytes -= t.expire(b.oldest(now))
+	return e
+}
+
+// History reads a part of a topic.
+func (b *Bus) History(ctx context.Context, r event.Range) (event.Page, error) {
+	if err := ctx.Err(); err != nil {
+		return event.Page{}, &event.UnavailableError{RetryAfter: time.Second, Err: err}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topics[r.Topic]
+	if t == nil {
+		t = &topic{name: r.Topic, last: b.forgotten}
+	}
+	oldest := b.oldest(time.Now())
+	b.bytes -= t.expire(oldest)
+	return t.page(r, oldest), nil
+}
+
+// Topics lists topics by name.
+func (b *Bus) Topics(ctx context.Context, match *event.Selector, after event.Topic, limit int) ([]event.TopicInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var names []event.Topic
+	for name := range b.topics {
+		if name > after && (match == nil || match.Match(name)) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	names = names[:min(limit, len(names))]
+	infos := make([]event.TopicInfo, len(names))
+	for i, name := range names {
+		infos[i] = b.topics[name].info(b.epoch)
+	}
+	return infos, ctx.Err()
+}
+
+// Topic describes one topic.
+func (b *Bus) Topic(ctx context.Context, name event.Topic) (event.TopicInfo, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topics[name]
+	if t == nil {
+		return event.TopicInfo{Topic: name}, false, ctx.Err()
+	}
+	return t.info(b.epoch), true, ctx.Err()
+}

@@ -1,0 +1,156 @@
+package web
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"tickertape/internal/event"
+	"tickertape/internal/hub"
+	"tickertape/internal/stream"
+)
+
+const (
+	maxTopics = 100
+	maxQuery  = 7 << 10
+)
+
+// events answers GET /events. What is wrong with the request itself is a 4xx;
+// everything that may pass is left to the stream, whose status is 200.
+func (s *Server) events(c *gin.Context) {
+	q, err := streamRequest(c.Request)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Header("X-Content-Type-Options", "nosniff")
+	// Flushing through Gin's writer hides errors, so the stream gets the one
+	// behind it, to which Gin's headers belong too.
+	err = s.streams.Serve(unwrap(c.Writer), c.Request, q)
+	level := slog.LevelDebug
+	if errors.Is(err, stream.ErrStalled) || errors.Is(err, stream.ErrFull) {
+		level = slog.LevelInfo
+	}
+	s.log.Log(c.Request.Context(), level, "stream ended", slog.String("stream", uuid.NewString()),
+		slog.Any("topics", q.Topics), slog.Any("reason", err))
+	panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
+}
+
+func unwrap(w http.ResponseWriter) http.ResponseWriter {
+	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return u.Unwrap()
+	}
+	return w
+}
+
+// streamRequest reads what a stream asks for.
+func streamRequest(r *http.Request) (stream.Request, error) {
+	query, err := parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return stream.Request{}, err
+	}
+	var q stream.Request
+	if q.Topics, err = topicsOf(query); err != nil {
+		return stream.Request{}, err
+	}
+	if q.From, err = startOf(query); err != nil {
+		return stream.Request{}, err
+	}
+	if cursor := cursorOf(r.Header, query); cursor != "" {
+		q.From = hub.Start{Cursor: cursor}
+	}
+	envelope, err := flag(query, "envelope", "true")
+	if err != nil {
+		return stream.Request{}, err
+	}
+	if envelope {
+		q.Form = hub.Envelope
+	}
+	q.Heartbeat, err = flag(query, "heartbeat", "event")
+	return q, err
+}
+
+func topicsOf(query url.Values) ([]event.Topic, error) {
+	var topics []event.Topic
+	seen := map[event.Topic]bool{}
+	for _, name := range query["topic"] {
+		t, err := event.ParseTopic(name)
+		if err != nil {
+			return nil, err
+		}
+		if !seen[t] {
+			seen[t] = true
+			topics = append(topics, t)
+		}
+	}
+	switch {
+	case len(topics) == 0:
+		return nil, hinted{invalid("topic", "is missing"), "GET /events?topic=news"}
+	case len(topics) > maxTopics:
+		return nil, invalid("topic", "is given %d times; one stream takes at most %d topics", len(topics), maxTopics)
+	}
+	return topics, nil
+}
+
+// cursorOf returns the client's cursor. The header wins: a browser that
+// reconnects sends its newest cursor there, while the query still holds the
+// one that the page began with.
+func cursorOf(h http.Header, query url.Values) string {
+	if id := h.Get("Last-Event-ID"); id != "" {
+		return id
+	}
+	for _, name := range [...]string{"last_event_id", "lastEventId", "lastEventID"} {
+		if id := query.Get(name); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// startOf reads since and last.
+func startOf(query url.Values) (hub.Start, error) {
+	since, last := query.Get("since"), query.Get("last")
+	switch {
+	case since != "" && last != "":
+		return hub.Start{}, invalid("since", "and last exclude each other")
+	case since == "all":
+		return hub.Start{All: true}, nil
+	case since != "":
+		d, err := time.ParseDuration(since)
+		if err != nil || d <= 0 {
+			return hub.Start{}, invalid("since", "is %q; use all, or a duration like 90s, 10m, 24h", since)
+		}
+		return hub.Start{Since: d}, nil
+	case last != "":
+		n, err := number("last", last, event.MaxLast)
+		return hub.Start{Last: n}, err
+	}
+	return hub.Start{}, nil
+}
+
+// number reads a parameter between 1 and limit.
+func number(name, text string, limit int) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > limit {
+		return 0, invalid(name, "is %q; use a number from 1 to %d", text, limit)
+	}
+	return n, nil
+}
+
+// flag reads a parameter that has one value besides none and false.
+func flag(query url.Values, name, value string) (bool, error) {
+	switch got := query.Get(name); got {
+	case value:
+		return true, nil
+	case "", "false":
+		return false, nil
+	default:
+		return false, invalid(name, "is %q; use %s=%s, or leave it out", got, name, value)
+	}
+}

@@ -1,0 +1,169 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tickertape/internal/event"
+	"tickertape/internal/hub"
+)
+
+// Problem is an error answer after RFC 9457.
+type Problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty"`   // what to do about it
+	Item   *int   `json:"item,omitempty"`   // which message of a batch, from 0
+	Stored string `json:"stored,omitempty"` // of a failed publish: "no" or "unknown"
+}
+
+// ProblemType is the media type of error answers.
+const ProblemType = "application/problem+json"
+
+// Errors of requests that no other package knows.
+var (
+	errMediaType = errors.New("this Content-Type is not one that can be published")
+	errEncoding  = errors.New("a body with a Content-Encoding is not taken; send it as it is")
+	errOrigin    = errors.New("this page's origin may not publish here; the hub's --publish-origins names those that may")
+	errNoTopic   = errors.New("there is no such topic: nothing was published to it, or all of it has expired")
+	errNoRoute   = errors.New("there is nothing at this path")
+	errNoMethod  = errors.New("this path does not take that method")
+	errShortBody = errors.New("the body ended before its announced length")
+	errSlowBody  = errors.New("the body took too long to arrive")
+	errNotReady  = errors.New("the node is not ready")
+)
+
+// statuses is the one table from errors to answers. The first row that
+// errors.Is matches counts.
+var statuses = [...]struct {
+	err    error
+	status int
+}{
+	{event.ErrTooLarge, http.StatusRequestEntityTooLarge},
+	{event.ErrBatchTooLarge, http.StatusRequestEntityTooLarge},
+	{event.ErrKeyReused, http.StatusUnprocessableEntity},
+	{errMediaType, http.StatusUnsupportedMediaType},
+	{errEncoding, http.StatusUnsupportedMediaType},
+	{errOrigin, http.StatusForbidden},
+	{errNoTopic, http.StatusNotFound},
+	{errNoRoute, http.StatusNotFound},
+	{errNoMethod, http.StatusMethodNotAllowed},
+	{errShortBody, http.StatusBadRequest},
+	{errSlowBody, http.StatusRequestTimeout},
+	{errNotReady, http.StatusServiceUnavailable},
+	{hub.ErrNotReady, http.StatusServiceUnavailable},
+	{context.Canceled, http.StatusServiceUnavailable},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable},
+}
+
+// statusOf returns the answer's status, and 500 for what is our own fault.
+func statusOf(err error) int {
+	for _, row := range statuses {
+		if errors.Is(err, row.err) {
+			return row.status
+		}
+	}
+	if _, ok := errors.AsType[*event.InvalidError](err); ok {
+		return http.StatusBadRequest
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge
+	}
+	if _, ok := errors.AsType[*event.UnavailableError](err); ok {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// hinted is an error with advice for whoever made it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// describe words an error for the client. Nothing of a fault of our own gets
+// out.
+func describe(err error) Problem {
+	p := Problem{Status: statusOf(err)}
+	p.Title = http.StatusText(p.Status)
+	if p.Status == http.StatusInternalServerError {
+		p.Detail = "the hub failed; its log says why"
+		return p
+	}
+	p.Detail = err.Error()
+	if h, ok := errors.AsType[hinted](err); ok {
+		p.Hint = h.hint
+	}
+	if item, ok := errors.AsType[*event.ItemError](err); ok {
+		p.Item = &item.Index
+	}
+	return p
+}
+
+// fail answers with the error, logs it if it is our own fault, and ends the
+// handling of the request.
+func (s *Server) fail(c *gin.Context, err error) {
+	p := describe(err)
+	if p.Status == http.StatusInternalServerError {
+		s.log.Error("request failed", slog.String("path", c.FullPath()), slog.Any("error", err))
+	}
+	s.answer(c, p, err)
+}
+
+// failPublish is fail for a publish: it also says whether the messages may be
+// stored all the same.
+func (s *Server) failPublish(c *gin.Context, err error) {
+	p := describe(err)
+	if p.Status >= http.StatusInternalServerError {
+		p.Stored = "unknown"
+		if u, ok := errors.AsType[*event.UnavailableError](err); ok && !u.MaybeStored {
+			p.Stored = "no"
+		}
+		s.log.Warn("publish failed", slog.Any("error", err), slog.String("stored", p.Stored))
+	}
+	s.answer(c, p, err)
+}
+
+func (s *Server) answer(c *gin.Context, p Problem, err error) {
+	if p.Status == http.StatusServiceUnavailable {
+		wait := time.Second
+		if u, ok := errors.AsType[*event.UnavailableError](err); ok && u.RetryAfter > 0 {
+			wait = u.RetryAfter
+		}
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+	c.Header("Content-Type", ProblemType)
+	c.AbortWithStatusJSON(p.Status, p)
+}
+
+// bodyError tells what went wrong while a body was read.
+func bodyError(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errShortBody
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlowBody
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errShortBody, err)
+}
+
+// invalid words what is wrong with a query parameter.
+func invalid(field, format string, args ...any) error {
+	return &event.InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
+}

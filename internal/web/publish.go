@@ -1,0 +1,177 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tickertape/internal/event"
+)
+
+const (
+	// maxBody is the most bytes of a JSON body. A raw one is data alone.
+	maxBody = 4 << 20
+	// bodyTime is how long a body may take to arrive.
+	bodyTime = 30 * time.Second
+	// publishTime is how long the bus may take for it.
+	publishTime = 5 * time.Second
+)
+
+// receipt is the answer to one message.
+type receipt struct {
+	Topic     event.Topic `json:"topic"`
+	ID        string      `json:"id"`
+	Duplicate bool        `json:"duplicate,omitempty"`
+}
+
+type batchReceipt struct {
+	Results []receipt `json:"results"`
+}
+
+// publish answers POST /publish.
+func (s *Server) publish(c *gin.Context) {
+	messages, batch, err := s.decode(c)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), publishTime)
+	defer cancel()
+	receipts, err := s.bus.Publish(ctx, messages)
+	if err != nil {
+		if item, ok := errors.AsType[*event.ItemError](err); ok && !batch {
+			err = item.Err
+		}
+		s.failPublish(c, err)
+		return
+	}
+	results := make([]receipt, len(receipts))
+	for i, r := range receipts {
+		results[i] = receipt{Topic: r.Topic, ID: r.Cursor.String(), Duplicate: r.Duplicate}
+	}
+	if batch {
+		c.JSON(http.StatusOK, batchReceipt{results})
+		return
+	}
+	c.JSON(http.StatusOK, results[0])
+}
+
+// decode reads the request's messages and reports whether they are a batch.
+func (s *Server) decode(c *gin.Context) (messages []event.Message, batch bool, err error) {
+	isJSON, err := bodyKind(c.Request.Header)
+	if err != nil {
+		return nil, false, err
+	}
+	query, err := parseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return nil, false, err
+	}
+	d := event.Defaults{Topic: query.Get("topic"), Name: query.Get("event"), Key: query.Get("key"),
+		IdempotencyKey: c.GetHeader("Idempotency-Key")}
+	limit := int64(maxBody)
+	if !isJSON {
+		limit = event.MaxData
+	}
+	body, err := readBody(c, limit)
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok && !isJSON {
+			err = event.ErrTooLarge
+		}
+		return nil, false, err
+	}
+	if isJSON && event.IsArray(body) {
+		if d.IdempotencyKey != "" {
+			return nil, true, invalid("Idempotency-Key", "is for single messages; give each message of a batch its own idempotency_key")
+		}
+		messages, err := event.DecodeBatch(body, d)
+		return messages, true, err
+	}
+	m, err := decodeOne(body, d, isJSON)
+	return []event.Message{m}, false, err
+}
+
+func decodeOne(body []byte, d event.Defaults, isJSON bool) (event.Message, error) {
+	if isJSON {
+		return event.DecodeMessage(body, d)
+	}
+	if start := bytes.TrimLeft(body, " \t\r\n"); d.Topic == "" && len(start) > 0 && (start[0] == '{' || start[0] == '[') {
+		return event.Message{}, hinted{invalid("topic", "is missing: a raw body is the data itself, its topic stands in the query"),
+			"use -H 'Content-Type: application/json'"}
+	}
+	if d.Topic == "" {
+		return event.Message{}, hinted{invalid("topic", "is missing"), "POST /publish?topic=news"}
+	}
+	return event.RawMessage(body, d)
+}
+
+// rawTypes are the media types whose body is the data itself; the last one is
+// what curl's -d says.
+var rawTypes = [...]string{"", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded"}
+
+// bodyKind tells JSON from raw bodies.
+func bodyKind(h http.Header) (isJSON bool, err error) {
+	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return false, errEncoding
+	}
+	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil && h.Get("Content-Type") != "" {
+		return false, errMediaType
+	}
+	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+		return false, hinted{errMediaType, "send text as UTF-8"}
+	}
+	switch {
+	case media == "application/json":
+		return true, nil
+	case slices.Contains(rawTypes[:], media):
+		return false, nil
+	}
+	return false, hinted{errMediaType, "use application/json, or text/plain for a raw body"}
+}
+
+func readBody(c *gin.Context, limit int64) ([]byte, error) {
+	control := http.NewResponseController(c.Writer)
+	if err := control.SetReadDeadline(time.Now().Add(bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	return body, nil
+}
+
+// parseQuery reads a query strictly: a part that cannot be decoded is an
+// error, not left out.
+func parseQuery(raw string) (url.Values, error) {
+	if len(raw) > maxQuery {
+		return nil, invalid("query", "is %d bytes long; at most %d are allowed", len(raw), maxQuery)
+	}
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, invalid("query", "cannot be decoded: %v", err)
+	}
+	return query, nil
+}
+
+// sameOrigin lets through what no page of a foreign origin sent. A browser
+// sends such posts without asking first.
+func (s *Server) sameOrigin(c *gin.Context) {
+	origin := c.GetHeader("Origin")
+	if origin == "" || slices.Contains(s.options.PublishOrigins, origin) {
+		return
+	}
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && u.Host == c.Request.Host {
+		return
+	}
+	s.fail(c, errOrigin)
+}

@@ -1,0 +1,152 @@
+// Package web is the hub's HTTP face: routes, bodies, queries, error answers,
+// CORS, and the page at "/". It is the only package that knows Gin.
+package web
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gin-contrib/cors"
+	"github.com/gin-gonic/gin"
+
+	"tickertape/internal/hub"
+	"tickertape/internal/stream"
+)
+
+// Options are the server's settings.
+type Options struct {
+	// PublishOrigins are the origins (scheme://host[:port]) whose pages may
+	// publish, besides the hub's own.
+	PublishOrigins []string
+	Log            *slog.Logger
+}
+
+// Server answers the hub's HTTP requests.
+type Server struct {
+	hub     *hub.Hub
+	bus     hub.Bus
+	streams *stream.Server
+	options Options
+	log     *slog.Logger
+	engine  *gin.Engine
+}
+
+//go:embed page
+var pageFiles embed.FS
+
+// New returns a Server, or says which option is wrong.
+func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, error) {
+	for _, origin := range o.PublishOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+			return nil, fmt.Errorf("publish origin %q is not of the form https://host[:port]", origin)
+		}
+	}
+	gin.SetMode(gin.ReleaseMode)
+	s := &Server{hub: h, bus: bus, streams: streams, options: o, log: o.Log, engine: gin.New()}
+	s.engine.RedirectTrailingSlash = false // browsers would come back to the target for ever
+	s.engine.HandleMethodNotAllowed = true
+	s.engine.ContextWithFallback = true
+	if err := s.engine.SetTrustedProxies(nil); err != nil {
+		return nil, err
+	}
+	s.engine.Use(s.guard)
+	s.engine.NoRoute(func(c *gin.Context) { s.fail(c, errNoRoute) })
+	s.engine.NoMethod(func(c *gin.Context) { s.fail(c, errNoMethod) })
+	return s, s.routes()
+}
+
+func (s *Server) routes() error {
+	open := s.engine.Group("/", cors.New(cors.Config{AllowAllOrigins: true,
+		AllowMethods: []string{http.MethodGet}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
+	for path, handler := range map[string]gin.HandlerFunc{
+		"/events":                 s.events,
+		"/topics":                 s.topics,
+		"/topics/:topic":          s.topic,
+		"/topics/:topic/messages": s.messages,
+		"/healthz":                func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) },
+		"/readyz":                 s.ready,
+	} {
+		open.GET(path, handler)
+		open.OPTIONS(path, noContent)
+	}
+	publish := s.engine.Group("/publish", s.sameOrigin)
+	if len(s.options.PublishOrigins) > 0 {
+		publish.Use(cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins,
+			AllowMethods: []string{http.MethodPost}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
+	}
+	publish.POST("", s.publish)
+	publish.OPTIONS("", noContent)
+
+	files, err := fs.Sub(pageFiles, "page")
+	if err != nil {
+		return err
+	}
+	page := s.engine.Group("/", pageHeaders)
+	page.StaticFileFS("/", "/", http.FS(files))
+	page.StaticFS("/page", http.FS(files))
+	return nil
+}
+
+// requestHeaders are those that a client on fetch may send.
+func requestHeaders() []string {
+	return []string{"Last-Event-ID", "Cache-Control", "Authorization", "Content-Type", "Idempotency-Key"}
+}
+
+func noContent(c *gin.Context) { c.Status(http.StatusNoContent) }
+
+// pageHeaders let the page run its own script and nothing else.
+func pageHeaders(c *gin.Context) {
+	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
+		"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Header("Cache-Control", "no-cache")
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// guard turns a panic into an answer, so that one request's fault is not
+// every stream's.
+func (s *Server) guard(c *gin.Context) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		s.log.Error("panic", slog.String("path", c.FullPath()), slog.Any("panic", p))
+		if c.Writer.Written() {
+			panic(http.ErrAbortHandler)
+		}
+		s.fail(c, fmt.Errorf("panic: %v", p))
+	}()
+	c.Next()
+}
+
+// ready answers GET /readyz.
+func (s *Server) ready(c *gin.Context) {
+	select {
+	case <-s.hub.Ready():
+	default:
+		s.fail(c, fmt.Errorf("%w: %w", errNotReady, hub.ErrNotReady))
+		return
+	}
+	if err := s.bus.Ready(); err != nil {
+		s.fail(c, fmt.Errorf("%w: %w", errNotReady, err))
+		return
+	}
+	if s.streams.Closing() {
+		s.fail(c, fmt.Errorf("%w: %w", errNotReady, stream.ErrClosing))
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+}
