@@ -1,0 +1,117 @@
+// Package nodetest runs whole nodes for tests: the real hub, bus, streams and
+// web server behind a real socket.
+package nodetest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"tickertape/internal/hub"
+	"tickertape/internal/membus"
+	"tickertape/internal/stream"
+	"tickertape/internal/web"
+)
+
+// Options are a node's settings. Zero fields mean the defaults.
+type Options struct {
+	Addr   string // to listen on; 127.0.0.1:0
+	Bus    membus.Options
+	Hub    hub.Options
+	Stream stream.Options
+	Web    web.Options
+}
+
+// Node is a running node.
+type Node struct {
+	URL     string
+	Addr    string
+	Bus     *membus.Bus
+	Hub     *hub.Hub
+	Streams *stream.Server
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+	stop  func()
+}
+
+// Start starts a node that ends with the test.
+func Start(t testing.TB, o Options) *Node {
+	t.Helper()
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:0"
+	}
+	if o.Web.Log == nil {
+		o.Web.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	listener, err := net.Listen("tcp", o.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{Addr: listener.Addr().String(), Bus: membus.New(o.Bus), conns: map[net.Conn]struct{}{}}
+	n.URL = "http://" + n.Addr
+	n.Hub = hub.New(n.Bus, o.Hub)
+	n.Streams = stream.NewServer(n.Hub, o.Stream)
+	handler, err := web.New(n.Hub, n.Bus, n.Streams, o.Web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ConnContext: stream.Tune, ConnState: n.track,
+		ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := n.Hub.Run(ctx); err != nil {
+			t.Errorf("the hub ended: %v", err)
+		}
+	})
+	running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the server ended: %v", err)
+		}
+	})
+	n.stop = sync.OnceFunc(func() {
+		closing, done := context.WithTimeout(context.Background(), 5*time.Second)
+		defer done()
+		_ = server.Close()
+		n.Cut()
+		_ = n.Streams.Close(closing, 0)
+		cancel()
+		running.Wait()
+	})
+	t.Cleanup(n.stop)
+	<-n.Hub.Ready()
+	return n
+}
+
+// Stop ends the node at once, as a crash would: its clients' connections
+// break, its store is gone.
+func (n *Node) Stop() { n.stop() }
+
+// Cut breaks all connections to the node, which itself goes on, and returns
+// how many there were.
+func (n *Node) Cut() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for c := range n.conns {
+		_ = c.Close()
+	}
+	return len(n.conns)
+}
+
+func (n *Node) track(c net.Conn, state http.ConnState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		n.conns[c] = struct{}{}
+	case http.StateClosed, http.StateHijacked:
+		delete(n.conns, c)
+	}
+}
