@@ -33,7 +33,8 @@ import (
 // in the stretch between, once, in order of position, whether or not the
 // connection to the store broke meanwhile. By the time that an event is fed,
 // History has it, unless it was trimmed since. Beats raise the watermark
-// while nothing is published, so that it follows the store's clock.
+// while nothing is published, so that it follows the store's clock. While a
+// feed runs, topics of which everything has expired are dropped from the books.
 //
 // Prev. Each event carries the topic's position before its own, or the
 // forgotten position if the store does not know the topic. The forgotten
