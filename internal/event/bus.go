@@ -37,22 +37,24 @@ type Receipt struct {
 }
 
 // Range asks for a part of a topic's history: the events behind After, up to
-// and including Upto, oldest first, at most Limit of them. If Last is not 0,
-// only the last so many of them count, and the page begins right before the
-// first of those: its After is that event's Prev (or Upto, if there is none),
-// and nothing is said of what lies before it.
+// and including Upto, oldest first. If Last is not 0, only the last so many of
+// them count, and the page begins right before the first of those: its After
+// is that event's Prev (or Upto, if there is none), and nothing is said of
+// what lies before it.
 type Range struct {
 	Topic Topic
 	After Position
 	Upto  Position
-	Limit int
 	Last  int
+	Limit int // the most events of the page; 0: no limit
+	Bytes int // the page ends once its data has so many bytes; 0: no limit
 }
 
 // Page is a part of a topic's history: everything that the store still has
 // behind After and up to and including Upto. Upto lies before the end of the
-// range that was asked for if the limit cut it, or if what is lost reaches
-// beyond that end (then Upto is After: ask again when the feed has got on).
+// range that was asked for if a limit cut it. If what is lost reaches beyond
+// that end, nobody knows how much of it lay within: then Upto is After, and
+// the one Gap has its position beyond the range.
 type Page struct {
 	After  Position
 	Upto   Position

@@ -47,9 +47,15 @@ func (p *page) add(f *frame) {
 	p.bytes += f.size()
 }
 
-// want is what a subscriber waits for: the page behind after, or, if last is
-// set, the last so many events up to opened.
+// covers reports whether the page tells what comes next behind p.
+func (p *page) covers(after event.Position) bool {
+	return !p.after.After(after) && p.upto.After(after)
+}
+
+// want is what a subscriber's source waits for: the page behind after, or, if
+// last is set, the last so many events up to opened.
 type want struct {
+	source *source
 	after  event.Position
 	last   int
 	opened event.Position
@@ -215,8 +221,25 @@ func (h *Hub) judge(ctx context.Context, waiting []*Subscriber) error {
 	return nil
 }
 
-// errRunning says that a topic is being trimmed faster than the feed brings
-// its events: the read has to be tried again when the feed has got on.
+// close completes a page of which the bus could not say how much of what is
+// lost lay up to upto, the floor when the page was asked for, and reports
+// whether it can. It can if an event is known to have stood there. It also can
+// if the watermark has passed the hole's end: of all that lies between, the
+// log would have the topic's events, so the end is not one of them but the
+// forgotten position, and the loss of something up to the floor cannot be
+// excluded.
+func (l *log) close(page *event.Page, upto, watermark event.Position) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.floor != upto || !l.proven && page.Gaps[0].Position.After(watermark) {
+		return false
+	}
+	page.Gaps[0].Position, page.Upto = upto, upto
+	return true
+}
+
+// errRunning says that a topic was trimmed faster than the feed brings its
+// events: the read has to be tried again when the feed has got on.
 var errRunning = errors.New("hub: the topic was trimmed beyond the watermark while it was read")
 
 // fill reads what the log's subscribers want and wakes them. Those who came
@@ -226,58 +249,83 @@ func (h *Hub) fill(ctx context.Context, l *log) error {
 	ctx, cancel := context.WithTimeout(ctx, h.options.ReadTime)
 	defer cancel()
 	l.mu.Lock()
-	ranges, waiting := l.ranges(h.options.PageEvents)
+	ranges := l.ranges(h.options)
 	l.mu.Unlock()
+	var pages []*page
 	for _, r := range ranges {
 		answer, err := h.bus.History(ctx, r)
 		if err != nil {
 			return err
 		}
-		if r.Last == 0 && answer.Upto == r.After {
+		if r.Last == 0 && answer.Upto == r.After && !l.close(&answer, r.Upto, h.mark.Load().position) {
 			return errRunning
 		}
 		p := newPage(l, answer)
 		if r.Last > 0 {
 			p.last, p.opened = r.Last, r.Upto
 		}
-		l.mu.Lock()
-		l.pages = append(l.pages, p)
-		l.mu.Unlock()
+		pages = append(pages, p)
+	}
+	l.deliver(pages)
+	for _, p := range pages {
 		h.reads.keep(p, h.options.PagesBytes)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for s, w := range waiting {
-		if l.wants[s] == w {
-			delete(l.wants, s)
-			s.waker.Wake(s)
-		}
-	}
-	l.queued = len(l.wants) > 0
-	if l.queued {
+	if l.queued = len(l.wants) > 0; l.queued {
 		h.reads.push(l, nil)
 	}
 	return nil
 }
 
-// ranges returns the reads that serve everyone who waits now: one from the
-// farthest cursor up to where the log begins, and one for each tail asked for.
-func (l *log) ranges(limit int) (ranges []event.Range, waiting map[*Subscriber]want) {
-	waiting = make(map[*Subscriber]want, len(l.wants))
-	oldest, tails := l.floor, map[want]bool{}
+// ranges returns the reads that come next: one from the farthest cursor up to
+// where the log begins, and one for each tail that is asked for. l.mu is held.
+func (l *log) ranges(o Options) (ranges []event.Range) {
+	r := event.Range{Topic: l.topic, After: l.floor, Upto: l.floor, Limit: o.PageEvents}
+	tails := map[want]int{}
 	for s, w := range l.wants {
-		waiting[s] = w
-		if w.last > 0 {
-			tails[w] = true
-		} else {
-			oldest = event.Earliest(oldest, w.after)
+		// A stream of many topics holds a page of each.
+		bytes := o.PageBytes / len(s.sources)
+		switch {
+		case w.last > 0:
+			w.source = nil
+			tails[w] = bytes
+		case r.After.After(w.after):
+			r.After, r.Bytes = w.after, max(1, bytes)
 		}
 	}
-	if l.floor.After(oldest) {
-		ranges = append(ranges, event.Range{Topic: l.topic, After: oldest, Upto: l.floor, Limit: limit})
+	if r.Upto.After(r.After) {
+		ranges = append(ranges, r)
 	}
-	for w := range tails {
-		ranges = append(ranges, event.Range{Topic: l.topic, Upto: w.opened, Limit: limit, Last: w.last})
+	for w, bytes := range tails {
+		ranges = append(ranges, event.Range{Topic: l.topic, Upto: w.opened, Last: w.last, Limit: o.PageEvents, Bytes: max(1, bytes)})
 	}
-	return ranges, waiting
+	return ranges
+}
+
+// deliver shares the pages, hands them to those who wait for them, and wakes
+// these, and those whom the log itself can serve by now.
+func (l *log) deliver(pages []*page) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pages = append(l.pages, pages...)
+	for s, w := range l.wants {
+		i := slices.IndexFunc(pages, w.served)
+		if i < 0 && (w.last > 0 || l.floor.After(w.after)) {
+			continue
+		}
+		if i >= 0 {
+			w.source.page = pages[i]
+		}
+		delete(l.wants, s)
+		s.waker.Wake(s)
+	}
+}
+
+// served reports whether the page is the one that is wanted.
+func (w want) served(p *page) bool {
+	if w.last > 0 {
+		return p.last == w.last && p.opened == w.opened
+	}
+	return p.covers(w.after)
 }

@@ -39,7 +39,8 @@ type Options struct {
 	LogBytes   int           // the most bytes of one topic's log. 1 MiB
 	LogsBytes  int           // about the most bytes of all logs. 256 MiB
 	LogLinger  time.Duration // how long a log outlives its last subscriber. 1 min
-	PageEvents int           // the most events of one history read. 1000
+	PageEvents int           // the most events of one history read. 512
+	PageBytes  int           // about the most data of one subscriber's history reads. 64 KiB
 	PagesBytes int           // about the most bytes of shared history pages. 64 MiB
 	PageLife   time.Duration // how long a page is shared. 30 s
 	Readers    int           // how many history reads run at once. 4
@@ -51,7 +52,7 @@ func (o Options) withDefaults() Options {
 		field    *int
 		standard int
 	}{{&o.LogFrames, 1024}, {&o.LogBytes, 1 << 20}, {&o.LogsBytes, 256 << 20},
-		{&o.PageEvents, 1000}, {&o.PagesBytes, 64 << 20}, {&o.Readers, 4}} {
+		{&o.PageEvents, 512}, {&o.PageBytes, 64 << 10}, {&o.PagesBytes, 64 << 20}, {&o.Readers, 4}} {
 		if *d.field == 0 {
 			*d.field = d.standard
 		}

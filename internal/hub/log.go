@@ -21,12 +21,13 @@ type log struct {
 	frames []*frame
 	head   int
 	floor  event.Position
+	proven bool // an event of the topic stood at floor, or is lost up to there
 	bytes  int
 
 	subscribers []*Subscriber
 	touched     bool // by the stretch in hand
 
-	pages  []*page
+	pages  []*page              // shared; each subscriber has its own hold on the one in use
 	wants  map[*Subscriber]want // who waits for which page
 	queued bool                 // in reads, or in a worker's hands
 }
@@ -40,8 +41,8 @@ func newLog(t event.Topic, watermark event.Position) *log {
 func (l *log) append(e event.Event, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.head == len(l.frames) && l.floor.After(e.Prev) {
-		l.floor = e.Prev // nothing of the topic lay between
+	if l.head == len(l.frames) && !e.Prev.After(l.floor) {
+		l.floor, l.proven = e.Prev, true // nothing of the topic lay between
 	}
 	f := &frame{event: e}
 	l.frames = append(l.frames, f)
@@ -49,7 +50,7 @@ func (l *log) append(e event.Event, h *Hub) bool {
 	h.bytes.Add(int64(f.size()))
 	for l.over(h) {
 		old := l.frames[l.head]
-		l.floor = old.position()
+		l.floor, l.proven = old.position(), true
 		l.bytes -= old.size()
 		h.bytes.Add(-int64(old.size()))
 		l.head++
@@ -105,27 +106,33 @@ type view struct {
 	upto   event.Position
 }
 
-// view returns what there is behind after, up to the watermark at most. If
-// nothing here reaches back that far, it notes that the subscriber wants it
-// and reports false; the subscriber is woken when there is more.
-func (l *log) view(s *Subscriber, after, watermark event.Position) (view, bool) {
+// view returns what there is for the source behind after, up to the watermark
+// at most. If nothing here reaches back that far, it notes that the subscriber
+// wants it and reports false; the subscriber is woken when it is there.
+//
+// The source keeps the page that it reads from until it is through with it.
+// Could others push it out before, then a stream of many topics, which needs a
+// page of each at the same time, might never have them all.
+func (l *log) view(s *Subscriber, src *source, after, watermark event.Position) (view, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.floor.After(after) {
-		return view{frames: behind(l.frames[l.head:], after), upto: watermark}, true
+		src.page = nil
+		return view{source: src, frames: behind(l.frames[l.head:], after), upto: watermark}, true
 	}
-	for _, p := range l.pages {
-		if !p.after.After(after) && p.upto.After(after) {
-			return view{frames: behind(p.frames, after), upto: event.Earliest(p.upto, watermark)}, true
-		}
+	if src.page == nil || !src.page.covers(after) {
+		src.page = l.shared(func(p *page) bool { return p.covers(after) })
 	}
-	l.want(s, want{after: after})
+	if p := src.page; p != nil {
+		return view{source: src, frames: behind(p.frames, after), upto: event.Earliest(p.upto, watermark)}, true
+	}
+	l.want(s, want{source: src, after: after})
 	return view{}, false
 }
 
 // tail returns the position behind which the last n events up to opened
 // stand. If nothing here tells, it behaves as view does.
-func (l *log) tail(s *Subscriber, n int, opened event.Position) (event.Position, bool) {
+func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position) (event.Position, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	frames := l.frames[l.head:]
@@ -136,13 +143,23 @@ func (l *log) tail(s *Subscriber, n int, opened event.Position) (event.Position,
 	case l.floor.IsZero():
 		return event.Position{}, true
 	}
-	for _, p := range l.pages {
-		if p.last == n && p.opened == opened {
-			return p.after, true
-		}
+	begins := func(p *page) bool { return p.last == n && p.opened == opened }
+	if src.page == nil || !begins(src.page) {
+		src.page = l.shared(begins)
 	}
-	l.want(s, want{last: n, opened: opened})
+	if src.page != nil {
+		return src.page.after, true
+	}
+	l.want(s, want{source: src, last: n, opened: opened})
 	return event.Position{}, false
+}
+
+// shared returns the first shared page that fits, or nil. l.mu is held.
+func (l *log) shared(fits func(*page) bool) *page {
+	if i := slices.IndexFunc(l.pages, fits); i >= 0 {
+		return l.pages[i]
+	}
+	return nil
 }
 
 // behind returns the frames behind p.

@@ -63,6 +63,7 @@ type source struct {
 	from  event.Position // nothing up to here is asked for
 	quiet event.Position // a hole that ends up to here is not said
 	last  int            // from has to be found first: it lies before so many events
+	page  *page          // of the history, while it is needed; under log.mu
 }
 
 // Opening is what a stream begins with.

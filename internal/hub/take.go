@@ -69,21 +69,20 @@ func (s *Subscriber) views(views []view, watermark event.Position) ([]view, even
 	for i := range s.sources {
 		src := &s.sources[i]
 		if src.last > 0 {
-			from, ok := src.log.tail(s, src.last, s.cursor.Opened)
+			from, ok := src.log.tail(s, src, src.last, s.cursor.Opened)
 			if !ok {
 				complete = false
 				continue
 			}
 			src.from, src.last = from, 0
 		}
-		v, ok := src.log.view(s, event.Latest(s.cursor.Position, src.from), watermark)
+		v, ok := src.log.view(s, src, event.Latest(s.cursor.Position, src.from), watermark)
 		if !ok {
 			complete = false
 			continue
 		}
 		limit = event.Earliest(limit, v.upto)
 		if len(v.frames) > 0 {
-			v.source = src
 			views = append(views, v)
 		}
 	}
@@ -94,22 +93,47 @@ func (s *Subscriber) views(views []view, watermark event.Position) ([]view, even
 // the cursor along; behind the last of them it stands at limit.
 func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Position) [][]byte {
 	for size := 0; size < max; {
-		next := limit
-		found := false
+		next, found := limit, false
 		for _, v := range views {
 			if len(v.frames) > 0 && !v.frames[0].position().After(next) {
 				next, found = v.frames[0].position(), true
 			}
 		}
+		before := len(dst)
+		dst = s.forewarn(dst, views, next)
+		if found {
+			dst = s.emit(dst, views, next)
+		}
+		for _, b := range dst[before:] {
+			size += len(b)
+		}
 		if !found {
 			s.cursor.Position = event.Latest(s.cursor.Position, limit)
 			return dst
 		}
-		before := len(dst)
-		dst = s.emit(dst, views, next)
-		for _, b := range dst[before:] {
-			size += len(b)
+	}
+	return dst
+}
+
+// forewarn tells of the holes that the stream is about to enter, going on to
+// position next, and that end beyond it: some of what is lost may have stood
+// before next. Told only at its end, such a hole could be lost itself:
+//
+//	this node                          another node
+//	knows that of A all up to 9 is lost
+//	hands out 7 of B, and breaks
+//	                                   the client comes back with 7
+//	                                   has of A what follows 5, so 8 and 9,
+//	                                   and no hole behind 7 to tell of
+//
+// The block has no id: a client that is cut off behind it is told again.
+func (s *Subscriber) forewarn(dst [][]byte, views []view, next event.Position) [][]byte {
+	for _, v := range views {
+		if len(v.frames) == 0 || v.frames[0].gap == "" || !v.frames[0].position().After(event.Latest(next, v.source.quiet)) {
+			continue
 		}
+		v.source.quiet = v.frames[0].position()
+		dst = append(dst, appendGap(nil, "", s.notice(v.source, v.frames[0])))
 	}
 	return dst
 }
@@ -120,7 +144,6 @@ func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Posi
 func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte {
 	var gaps []GapNotice
 	var live *frame
-	var lived *source
 	for i := range views {
 		v := &views[i]
 		if len(v.frames) == 0 || v.frames[0].position() != p {
@@ -130,14 +153,14 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 		v.frames = v.frames[1:]
 		switch {
 		case f.gap == "":
-			live, lived = f, v.source
+			live = f
+			v.source.quiet = event.Position{}
 		case p.After(v.source.quiet):
-			gaps = append(gaps, s.notice(v.source, f.gap))
+			gaps = append(gaps, s.notice(v.source, f))
 		}
 	}
 	s.cursor.Position = p
 	if live != nil {
-		lived.quiet = event.Position{}
 		s.cursor.Epoch = live.event.Epoch
 	}
 	return s.appendFrame(s.appendGaps(dst, gaps, live == nil), live)
@@ -145,27 +168,25 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 
 // notice words a hole for this stream. What a stream that was up to date
 // once has missed since, it missed by being slow.
-func (s *Subscriber) notice(src *source, reason event.Reason) GapNotice {
+func (s *Subscriber) notice(src *source, f *frame) GapNotice {
+	reason := f.gap
 	if s.live && (reason == event.Trimmed || reason == event.Expired) {
 		reason = event.Overrun
 	}
-	after := s.cursor.String()
-	return GapNotice{Topic: src.log.topic, Reason: reason, After: &after}
+	after, resumed := s.cursor.String(), s.cursor
+	resumed.Position = f.position()
+	return GapNotice{Topic: src.log.topic, Reason: reason, After: &after, ResumedAt: resumed.String()}
 }
 
-// appendGaps appends one block for each notice, the cursor as it is now.
+// appendGaps appends one block for each notice, the last one with the cursor
+// as its id if nothing else stands there.
 func (s *Subscriber) appendGaps(dst [][]byte, gaps []GapNotice, last bool) [][]byte {
-	if len(gaps) == 0 {
-		return dst
-	}
-	id := s.cursor.String()
 	for i, n := range gaps {
-		n.ResumedAt = id
+		id := ""
 		if last && i == len(gaps)-1 {
-			dst = append(dst, appendGap(nil, id, n))
-		} else {
-			dst = append(dst, appendGap(nil, "", n))
+			id = n.ResumedAt
 		}
+		dst = append(dst, appendGap(nil, id, n))
 	}
 	return dst
 }
@@ -188,7 +209,7 @@ func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
 func (s *Subscriber) reportLost(dst [][]byte) [][]byte {
 	gaps := make([]GapNotice, len(s.sources))
 	for i := range s.sources {
-		gaps[i] = GapNotice{Topic: s.sources[i].log.topic, Reason: s.lost, After: s.after}
+		gaps[i] = GapNotice{Topic: s.sources[i].log.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()}
 	}
 	s.lost = ""
 	return s.appendGaps(dst, gaps, true)

@@ -100,24 +100,24 @@ func (t *topic) page(r event.Range, oldest event.Position) event.Page {
 		lost = kept[from].event.Prev
 	}
 	if r.Last == 0 && lost.After(r.After) {
-		if lost.After(r.Upto) {
-			// Trimmed on beyond the range while it was asked for. How
-			// much of it lay within the range nobody knows any more.
-			page.Upto = r.After
-			return page
-		}
 		reason := event.Trimmed
 		if !lost.After(oldest) {
 			reason = event.Expired
 		}
 		page.Gaps = []event.Gap{{Position: lost, Reason: reason}}
+		if lost.After(r.Upto) {
+			page.Upto = r.After
+			return page
+		}
 	}
-	if r.Limit > 0 && to-from > r.Limit {
-		to = from + r.Limit
-		page.Upto = kept[to-1].event.Position
-	}
-	for _, e := range kept[from:to] {
+	bytes := 0
+	for i, e := range kept[from:to] {
+		if r.Limit > 0 && i == r.Limit || r.Bytes > 0 && bytes >= r.Bytes {
+			page.Upto = page.Events[i-1].Position
+			break
+		}
 		page.Events = append(page.Events, e.event)
+		bytes += len(e.event.Data.Text)
 	}
 	return page
 }

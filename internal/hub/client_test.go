@@ -1,0 +1,371 @@
+package hub_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tickertape/internal/event"
+	"tickertape/internal/hub"
+	"tickertape/internal/sse"
+)
+
+// client is a browser: it knows the id it saw last, and nothing else outlives
+// its connection. Beside it stands what the promises let it expect.
+type client struct {
+	w      *world
+	topics []event.Topic
+	sub    *hub.Subscriber
+	bytes  []byte // taken and not read yet
+
+	id   string   // seen last
+	seen []string // everything, for a failure's message
+
+	// The expectation. Everything up to at has been delivered, was said to
+	// be lost, or was not asked for.
+	at     event.Position
+	opened event.Position // until here an opening replay runs
+	last   int
+	begun  map[event.Topic]bool           // topics of which the replay has brought something
+	cover  map[event.Topic]event.Position // said to be lost up to here
+	reason event.Reason                   // the stream has to begin with gaps for this reason
+	gaps   int                            // how many of them are still to come
+}
+
+// nobody is the waker of clients that ask by themselves.
+type nobody struct{}
+
+func (nobody) Wake(*hub.Subscriber) {}
+
+func drawTopics(t *rapid.T) []event.Topic {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(topicNames), 1, len(topicNames), rapid.ID).Draw(t, "topics")
+}
+
+func (w *world) join(t *rapid.T) {
+	if len(w.clients) >= 6 {
+		return
+	}
+	c := &client{w: w, topics: drawTopics(t)}
+	w.clients = append(w.clients, c)
+	start := rapid.SampledFrom([]hub.Start{{}, {All: true}, {Last: 1}, {Last: 3}, {Last: 100},
+		{Since: time.Second}, {Since: 30 * time.Second}, {Since: time.Hour}}).Draw(t, "start")
+	c.connect(t, start)
+	opening := c.parse(t, c.id)
+	c.begin(opening)
+	c.last = start.Last
+	c.check(t, (opening.Opened.IsZero()) == (start == hub.Start{} || opening.Opened == opening.Position), "the opening cursor of %+v is %+v", start, opening)
+}
+
+// connect opens a stream on either node.
+func (c *client) connect(t *rapid.T, start hub.Start) {
+	node := c.w.nodes[rapid.IntRange(0, 1).Draw(t, "node")]
+	form := rapid.SampledFrom([]hub.Form{hub.Plain, hub.Envelope}).Draw(t, "form")
+	sub, err := node.Subscribe(hub.Request{Topics: c.topics, From: start, Form: form}, nobody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.sub, c.bytes = sub, nil
+	c.id = sub.Opening().ID
+	c.note(t, "-- from %+v: open %+v", start, sub.Opening())
+}
+
+// note keeps what happened to the client, with ids as what they say.
+func (c *client) note(t *rapid.T, format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	for _, word := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \"\\{:", r) }) {
+		if cursor, err := event.ParseCursor(word); err == nil {
+			line = strings.ReplaceAll(line, word, fmt.Sprintf("[%v of %v, last %d]", cursor.Position, cursor.Opened, cursor.Last))
+		}
+	}
+	c.seen = append(c.seen, line)
+}
+
+// begin sets what is expected of a stream that starts at a cursor.
+func (c *client) begin(at event.Cursor) {
+	c.at, c.opened, c.last = at.Position, at.Opened, at.Last
+	c.begun, c.cover = map[event.Topic]bool{}, map[event.Topic]event.Position{}
+	c.reason, c.gaps = "", 0
+}
+
+func (w *world) resume(t *rapid.T) {
+	c := w.pick(t, false)
+	if c == nil {
+		return
+	}
+	if rapid.Bool().Draw(t, "other topics") {
+		c.topics = drawTopics(t)
+	}
+	cursor := c.parse(t, c.id)
+	clock, err := w.bus.Clock(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.connect(t, hub.Start{Cursor: c.id})
+	switch {
+	case cursor.Epoch == clock.Epoch && cursor.Position.After(clock.Position):
+		c.lose(event.BadCursor, clock.Position)
+	case cursor.Epoch == clock.Epoch:
+		c.begin(cursor)
+	case cursor.Epoch.Number == 0:
+		c.lose(event.BadCursor, clock.Position)
+	default:
+		c.lose(event.StoreLost, w.began)
+	}
+}
+
+// lose expects gaps for all topics, and everything behind p afterwards.
+func (c *client) lose(reason event.Reason, p event.Position) {
+	c.begin(event.Cursor{Position: p})
+	c.reason, c.gaps = reason, len(c.topics)
+}
+
+// stray comes with a cursor that means nothing here.
+func (w *world) stray(t *rapid.T) {
+	c := w.pick(t, false)
+	if c == nil {
+		return
+	}
+	clock, err := w.bus.Clock(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	future := event.Cursor{Epoch: clock.Epoch, Position: event.Position{MS: clock.Position.MS + 3_600_000}}
+	replay := event.Cursor{Epoch: clock.Epoch, Opened: future.Position, Last: 2}
+	foreign := future
+	foreign.Epoch.Store++
+	text := rapid.SampledFrom([]string{"garbage", c.id[:len(c.id)-1], future.String(), foreign.String(), replay.String()}).Draw(t, "cursor")
+	c.connect(t, hub.Start{Cursor: text})
+	if text == replay.String() {
+		c.begin(replay) // the hub takes it for opened now
+	} else {
+		c.lose(event.BadCursor, clock.Position)
+	}
+}
+
+func (w *world) pick(t *rapid.T, connected bool) *client {
+	var fit []*client
+	for _, c := range w.clients {
+		if (c.sub != nil) == connected {
+			fit = append(fit, c)
+		}
+	}
+	if len(fit) == 0 {
+		return nil
+	}
+	return fit[rapid.IntRange(0, len(fit)-1).Draw(t, "client")]
+}
+
+func (w *world) take(t *rapid.T) {
+	if c := w.pick(t, true); c != nil {
+		c.fetch(rapid.SampledFrom([]int{1, 300, 1 << 20}).Draw(t, "max"))
+		c.read(t)
+	}
+}
+
+// drop breaks a connection somewhere in what is under way, also before its
+// first event.
+func (w *world) drop(t *rapid.T) {
+	c := w.pick(t, true)
+	if c == nil {
+		return
+	}
+	c.fetch(1 << 20)
+	arrived := rapid.IntRange(0, len(c.bytes)).Draw(t, "cut")
+	whole := arrived == len(c.bytes)
+	c.bytes = c.bytes[:arrived]
+	c.read(t)
+	if whole && rapid.Bool().Draw(t, "after a sign of life") {
+		c.id = c.sub.Cursor()
+		c.note(t, "-- a sign of life: %s", c.id)
+		if c.reason == "" {
+			c.passed(t, c.parse(t, c.id).Position)
+		}
+	}
+	c.close()
+}
+
+func (c *client) close() {
+	if c.sub != nil {
+		c.sub.Close()
+		c.sub = nil
+	}
+}
+
+// fetch takes once.
+func (c *client) fetch(max int) hub.State {
+	blocks, state := c.sub.Take(nil, max)
+	for _, b := range blocks {
+		c.bytes = append(c.bytes, b...)
+	}
+	return state
+}
+
+// exhaust takes until there is nothing more.
+func (c *client) exhaust(t *rapid.T, max int) hub.State {
+	waits := 0
+	for {
+		state := c.fetch(max)
+		c.read(t)
+		switch {
+		case state == hub.Idle || waits == 30:
+			return state
+		case state == hub.Behind:
+			// The readers back off at times: let theirs pass.
+			time.Sleep(time.Second)
+			synctest.Wait()
+			waits++
+		default:
+			waits = 0
+		}
+	}
+}
+
+// read reads the whole blocks that have arrived.
+func (c *client) read(t *rapid.T) {
+	for {
+		block, rest, whole := bytes.Cut(c.bytes, []byte("\n\n"))
+		if !whole {
+			return
+		}
+		c.bytes = rest
+		d := sse.NewDecoder(bytes.NewReader(append(block, "\n\n"...)), 1<<20)
+		got, err := d.Next()
+		if err != nil {
+			t.Fatalf("block %q: %v", block, err)
+		}
+		c.note(t, "%s %s %q", got.Name, got.ID, got.Data)
+		if got.Name == hub.GapEvent {
+			c.gap(t, got)
+		} else {
+			c.event(t, got)
+		}
+		if got.ID != "" {
+			c.id = got.ID
+		}
+	}
+}
+
+func (c *client) event(t *rapid.T, got sse.Event) {
+	id := c.parse(t, got.ID)
+	topic, i := c.w.find(id.Position)
+	c.check(t, i >= 0, "nothing was published at %v", id.Position)
+	e := c.w.events[topic][i]
+	text := got.Data
+	if strings.HasPrefix(text, "{") {
+		var v event.Envelope
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			t.Fatal(err)
+		}
+		data, err := v.Text()
+		own := c.parse(t, v.ID)
+		c.check(t, err == nil && v.Topic == topic && own.Position == e.Position && !own.Replaying(), "the envelope of %v is %s", e, text)
+		text = data.Text
+	}
+	c.check(t, text == e.Data.Text, "the event at %v of %s is %q, published was %q", e.Position, topic, text, e.Data.Text)
+	c.check(t, c.reason == "" && e.Position.After(c.at), "%v of %s stands behind %v (gaps to come: %d)", e.Position, topic, c.at, c.gaps)
+	c.passed(t, e.Position)
+	c.begun[topic] = true
+	c.at = e.Position
+}
+
+func (c *client) gap(t *rapid.T, got sse.Event) {
+	var n hub.GapNotice
+	if err := json.Unmarshal([]byte(got.Data), &n); err != nil {
+		t.Fatalf("gap %q: %v", got.Data, err)
+	}
+	p := c.parse(t, n.ResumedAt).Position
+	if c.reason != "" {
+		if c.reason == event.BadCursor && c.gaps == len(c.topics) && p.After(c.at) {
+			c.at = p // the clock was read later than the test did
+		}
+		c.check(t, n.Reason == c.reason && p == c.at, "gap %s, expected %s at %v", got.Data, c.reason, c.at)
+		if c.gaps--; c.gaps == 0 {
+			c.reason = ""
+			c.check(t, got.ID == n.ResumedAt, "the last gap has the id %q", got.ID)
+		} else {
+			c.check(t, got.ID == "", "a gap that others follow moves the cursor")
+		}
+		return
+	}
+	lost := n.Reason != event.Trimmed && c.w.forgotten(c.at)
+	for i, e := range c.w.events[n.Topic] {
+		if e.Position.After(c.at) && !e.Position.After(p) {
+			c.check(t, c.w.lost(n.Topic, i), "gap %s up to %v, but %v is there", got.Data, p, e.Position)
+			lost = true
+		}
+	}
+	c.check(t, lost, "gap %s from %v to %v, but nothing is missing", got.Data, c.at, p)
+	c.cover[n.Topic] = p
+	if got.ID != "" {
+		c.passed(t, p)
+		c.at = p
+	}
+}
+
+// passed checks that nothing was passed over on the way to position p.
+func (c *client) passed(t *rapid.T, p event.Position) {
+	for _, topic := range c.topics {
+		for i, e := range c.w.events[topic] {
+			if e.Position.After(c.at) && p.After(e.Position) && e.Position.After(c.cover[topic]) && !c.excused(topic, i) {
+				c.check(t, false, "%v of %s is missing between %v and %v, and no gap says so (lost: %v)", e.Position, topic, c.at, p, c.w.lost(topic, i))
+			}
+		}
+	}
+}
+
+// excused reports whether an opening replay may leave the i-th event out: it
+// is gone, or not among the last ones that were asked for.
+func (c *client) excused(topic event.Topic, i int) bool {
+	list := c.w.events[topic]
+	if list[i].Position.After(c.opened) || c.begun[topic] {
+		return false
+	}
+	later := 0
+	for _, e := range list[i+1:] {
+		if !e.Position.After(c.opened) {
+			later++
+		}
+	}
+	return c.w.lost(topic, i) || c.last > 0 && later >= c.last
+}
+
+// complete checks that nothing is missing up to now.
+func (c *client) complete(t *rapid.T, state hub.State) {
+	c.check(t, state == hub.Idle, "it waits in vain, in state %d at %v", state, c.at)
+	c.check(t, c.reason == "", "%d gaps have not come", c.gaps)
+	c.passed(t, event.Position{MS: 1 << 47})
+	if cursor := c.parse(t, c.sub.Cursor()); c.at.After(cursor.Position) {
+		t.Fatalf("the cursor %v stands before %v", cursor, c.at)
+	}
+}
+
+func (c *client) parse(t *rapid.T, id string) event.Cursor {
+	cursor, err := event.ParseCursor(id)
+	if err != nil {
+		t.Fatalf("id %q: %v", id, err)
+	}
+	return cursor
+}
+
+func (c *client) check(t *rapid.T, ok bool, format string, args ...any) {
+	if !ok {
+		t.Fatalf("a client of %v that saw:\n%s\n%s", c.topics, strings.Join(c.seen, "\n"), fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *world) find(p event.Position) (event.Topic, int) {
+	for topic, list := range w.events {
+		for i, e := range list {
+			if e.Position == p {
+				return topic, i
+			}
+		}
+	}
+	return "", -1
+}
