@@ -55,24 +55,37 @@ func (w *world) join(t *rapid.T) {
 	w.clients = append(w.clients, c)
 	start := rapid.SampledFrom([]hub.Start{{}, {All: true}, {Last: 1}, {Last: 3}, {Last: 100},
 		{Since: time.Second}, {Since: 30 * time.Second}, {Since: time.Hour}}).Draw(t, "start")
-	c.connect(t, start)
+	c.connect(t, w.draw(t), start)
 	opening := c.parse(t, c.id)
 	c.begin(opening)
-	c.last = start.Last
 	c.check(t, (opening.Opened.IsZero()) == (start == hub.Start{} || opening.Opened == opening.Position), "the opening cursor of %+v is %+v", start, opening)
 }
 
-// connect opens a stream on either node.
-func (c *client) connect(t *rapid.T, start hub.Start) {
-	node := c.w.nodes[rapid.IntRange(0, 1).Draw(t, "node")]
-	form := rapid.SampledFrom([]hub.Form{hub.Plain, hub.Envelope}).Draw(t, "form")
-	sub, err := node.Subscribe(hub.Request{Topics: c.topics, From: start, Form: form}, nobody{})
-	if err != nil {
+// place is where and how a client connects.
+type place struct {
+	node int
+	form hub.Form
+}
+
+func (w *world) draw(t *rapid.T) place {
+	return place{rapid.IntRange(0, 1).Draw(t, "node"), rapid.SampledFrom([]hub.Form{hub.Plain, hub.Envelope}).Draw(t, "form")}
+}
+
+// connect opens a stream on one of the nodes.
+func (c *client) connect(t *rapid.T, at place, start hub.Start) {
+	if err := c.open(at, start); err != nil {
 		t.Fatal(err)
 	}
-	c.sub, c.bytes = sub, nil
-	c.id = sub.Opening().ID
-	c.note(t, "-- from %+v: open %+v", start, sub.Opening())
+	c.note(t, "-- from %+v: open %+v", start, c.sub.Opening())
+}
+
+func (c *client) open(at place, start hub.Start) error {
+	sub, err := c.w.nodes[at.node].Subscribe(hub.Request{Topics: c.topics, From: start, Form: at.form}, nobody{})
+	if err != nil {
+		return err
+	}
+	c.sub, c.bytes, c.id = sub, nil, sub.Opening().ID
+	return nil
 }
 
 // note keeps what happened to the client, with ids as what they say.
@@ -106,7 +119,7 @@ func (w *world) resume(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.connect(t, hub.Start{Cursor: c.id})
+	c.connect(t, w.draw(t), hub.Start{Cursor: c.id})
 	switch {
 	case cursor.Epoch == clock.Epoch && cursor.Position.After(clock.Position):
 		c.lose(event.BadCursor, clock.Position)
@@ -140,7 +153,7 @@ func (w *world) stray(t *rapid.T) {
 	foreign := future
 	foreign.Epoch.Store++
 	text := rapid.SampledFrom([]string{"garbage", c.id[:len(c.id)-1], future.String(), foreign.String(), replay.String()}).Draw(t, "cursor")
-	c.connect(t, hub.Start{Cursor: text})
+	c.connect(t, w.draw(t), hub.Start{Cursor: text})
 	if text == replay.String() {
 		c.begin(replay) // the hub takes it for opened now
 	} else {
@@ -204,6 +217,15 @@ func (c *client) fetch(max int) hub.State {
 		c.bytes = append(c.bytes, b...)
 	}
 	return state
+}
+
+// drain takes some times, whatever comes of it.
+func (c *client) drain(times int) {
+	for range times {
+		if c.sub != nil {
+			c.fetch(200)
+		}
+	}
 }
 
 // exhaust takes until there is nothing more.

@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 // view has to be: every event of its topics behind its start, once, in order,
 // and a gap before it goes on wherever something is missing, and only there.
 func TestPromises(t *testing.T) {
+	var first sync.Once
 	rapid.Check(t, func(rt *rapid.T) {
 		var failure any
 		synctest.Test(t, func(*testing.T) {
@@ -46,6 +48,8 @@ func TestPromises(t *testing.T) {
 			w.settle(rt)
 		})
 		if failure != nil {
+			// Bursts do not always repeat: keep what was seen first.
+			first.Do(func() { t.Logf("%v", failure) })
 			panic(failure)
 		}
 	})
@@ -66,6 +70,9 @@ type world struct {
 	count   int
 	began   event.Position
 	clients []*client
+
+	bursts   int
+	visitors []*client
 }
 
 func newWorld(t *rapid.T) *world {
@@ -98,9 +105,10 @@ func (w *world) start() {
 }
 
 func (w *world) end() {
-	for _, c := range w.clients {
+	for _, c := range slices.Concat(w.clients, w.visitors) {
 		c.close()
 	}
+	w.visitors = nil
 	w.stop()
 }
 
@@ -146,42 +154,77 @@ func (w *world) sleep(t *rapid.T) {
 	time.Sleep(time.Duration(rapid.IntRange(1, 40_000).Draw(t, "ms")) * time.Millisecond)
 }
 
-// burst publishes while clients take, in parallel.
+// burst publishes while clients take, come back and join, in parallel.
 func (w *world) burst(t *rapid.T) {
-	type load struct {
-		topics  []event.Topic
-		publish []event.Topic
-	}
-	var loads []load
-	for range rapid.IntRange(1, 2).Draw(t, "publishers") {
-		loads = append(loads, load{publish: rapid.SliceOfN(rapid.SampledFrom(topicNames), 1, 30).Draw(t, "topics")})
-	}
+	w.bursts++
+	fresh := event.Topic(fmt.Sprint("fresh.", w.bursts)) // nobody has a log of it
 	var running sync.WaitGroup
-	failed := make(chan string, len(loads))
-	for _, l := range loads {
+	failed := make(chan error, 100)
+	for range rapid.IntRange(1, 2).Draw(t, "publishers") {
+		topics := rapid.SliceOfN(rapid.SampledFrom(slices.Concat(topicNames, []event.Topic{fresh})), 1, 30).Draw(t, "topics")
+		batch := rapid.IntRange(1, 10).Draw(t, "batch")
 		running.Go(func() {
-			for _, topic := range l.publish {
-				w.send(func(format string, args ...any) { failed <- fmt.Sprintf(format, args...) }, topic)
+			for part := range slices.Chunk(topics, batch) {
+				w.send(func(format string, args ...any) { failed <- fmt.Errorf(format, args...) }, part...)
 			}
 		})
 	}
 	for _, c := range w.clients {
 		if c.sub != nil {
-			running.Go(func() {
-				for range 60 {
-					c.fetch(200)
-				}
-			})
+			running.Go(func() { c.drain(60) })
 		}
+	}
+	guests := w.guests(t, fresh)
+	for _, c := range guests {
+		at, late := w.draw(t), rapid.IntRange(0, 20).Draw(t, "late")
+		running.Go(func() {
+			for range late {
+				runtime.Gosched()
+			}
+			if err := c.open(at, hub.Start{Cursor: c.id}); err != nil {
+				failed <- err
+			}
+			c.drain(60)
+		})
 	}
 	running.Wait()
 	if len(failed) > 0 {
 		t.Fatal(<-failed)
 	}
 	w.sortEvents()
+	for _, c := range guests {
+		c.begin(c.parse(t, c.id))
+		c.note(t, "-- in a burst, from %s", c.id)
+		c.read(t)
+		c.complete(t, c.exhaust(t, 1<<20))
+	}
+	for _, c := range w.visitors {
+		c.close()
+	}
+	w.visitors = nil
 	for _, c := range w.clients {
 		c.read(t)
 	}
+}
+
+// guests returns clients that come during a burst: known ones who come back,
+// and some who stay for the fresh topic and are gone when the burst is over.
+func (w *world) guests(t *rapid.T, fresh event.Topic) (guests []*client) {
+	clock, _ := w.bus.Clock(context.Background())
+	for _, c := range w.clients {
+		if c.sub == nil {
+			cursor := c.parse(t, c.id)
+			if cursor.Epoch == clock.Epoch && !cursor.Position.After(clock.Position) && !cursor.Opened.After(clock.Position) {
+				guests = append(guests, c)
+			}
+		}
+	}
+	for range 2 {
+		c := &client{w: w, topics: []event.Topic{fresh}}
+		guests = append(guests, c)
+		w.visitors = append(w.visitors, c)
+	}
+	return guests
 }
 
 // sortEvents brings what racing publishers noted into the order of positions.
