@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -42,25 +43,50 @@ func DecodeMessage(body []byte, d Defaults) (Message, error) {
 
 // DecodeBatch reads a JSON array of messages. An error names the item.
 func DecodeBatch(body []byte, d Defaults) ([]Message, error) {
-	var items []jsontext.Value
-	if err := json.Unmarshal(body, &items); err != nil {
+	if !IsArray(body) {
+		return nil, invalid("body", "is not an array of messages")
+	}
+	r := jsontext.NewDecoder(bytes.NewBuffer(body))
+	if _, err := r.ReadToken(); err != nil {
 		return nil, describe(err)
 	}
-	switch {
-	case len(items) == 0:
-		return nil, invalid("body", "is an empty batch")
-	case len(items) > MaxBatch:
-		return nil, fmt.Errorf("%w: %d messages, at most %d", ErrBatchTooLarge, len(items), MaxBatch)
-	}
-	messages := make([]Message, len(items))
-	for i, item := range items {
+	var messages []Message
+	for r.PeekKind() != ']' {
+		if len(messages) == MaxBatch {
+			return nil, fmt.Errorf("%w: it holds more than %d messages", ErrBatchTooLarge, MaxBatch)
+		}
+		item, err := r.ReadValue()
+		if err != nil {
+			return nil, &ItemError{Index: len(messages), Err: describe(err)}
+		}
 		m, err := DecodeMessage(item, d)
 		if err != nil {
-			return nil, &ItemError{Index: i, Err: err}
+			return nil, &ItemError{Index: len(messages), Err: err}
 		}
-		messages[i] = m
+		messages = append(messages, m)
+	}
+	if err := ended(r); err != nil {
+		return nil, err
+	}
+	if len(messages) == 0 {
+		return nil, invalid("body", "is an empty batch")
 	}
 	return messages, nil
+}
+
+// ended reads the end of the array, behind which nothing may stand.
+func ended(r *jsontext.Decoder) error {
+	if _, err := r.ReadToken(); err != nil {
+		return describe(err)
+	}
+	switch _, err := r.ReadToken(); {
+	case err == nil:
+		return invalid("body", "has something behind its array of messages")
+	case errors.Is(err, io.EOF):
+		return nil
+	default:
+		return describe(err)
+	}
 }
 
 // ErrBatchTooLarge says that a batch holds over MaxBatch messages.
@@ -116,7 +142,11 @@ func or(s *string, fallback string) string {
 func describe(err error) error {
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) {
-		return invalid("body", "is not valid JSON: %v (at byte %d)", syntactic.Err, syntactic.ByteOffset)
+		place := fmt.Sprintf("at byte %d", syntactic.ByteOffset)
+		if syntactic.JSONPointer != "" {
+			place += fmt.Sprintf(", in %q", syntactic.JSONPointer)
+		}
+		return invalid("body", "is not valid JSON: %v (%s)", syntactic.Err, place)
 	}
 	var semantic *json.SemanticError
 	if !errors.As(err, &semantic) {
@@ -125,7 +155,7 @@ func describe(err error) error {
 	field := string(semantic.JSONPointer)
 	switch {
 	case errors.Is(err, json.ErrUnknownName):
-		return invalid("body", "has an unknown field %q", semantic.JSONPointer.LastToken())
+		return invalid("body", "has an unknown field %.64q", semantic.JSONPointer.LastToken())
 	case field == "":
 		return invalid("body", "is JSON, but not an object with topic, event and data")
 	default:

@@ -58,13 +58,16 @@ func (m Message) Validate() error {
 // checkName refuses the names that browsers and the hub give a meaning of
 // their own: an event "error" would fire a page's onerror, "open" its onopen.
 func checkName(name string) error {
+	if err := checkText("event", name, MaxName); err != nil {
+		return err
+	}
 	switch {
 	case name == "error", name == "open":
 		return invalid("event", "%q is reserved: browsers fire their own %s handler for it", name, name)
 	case name == "hub", strings.HasPrefix(name, "hub."):
 		return invalid("event", "%q is reserved: names that begin with hub. are the hub's own", name)
 	}
-	return checkText("event", name, MaxName)
+	return nil
 }
 
 func checkText(field, s string, limit int) error {
