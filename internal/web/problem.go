@@ -39,6 +39,7 @@ var (
 	errNoTopic   = errors.New("there is no such topic: nothing was published to it, or all of it has expired")
 	errNoRoute   = errors.New("there is nothing at this path")
 	errNoMethod  = errors.New("this path does not take that method")
+	errBodySize  = fmt.Errorf("the body is over the limit of %d MiB", maxBody>>20)
 	errShortBody = errors.New("the body ended before its announced length")
 	errSlowBody  = errors.New("the body took too long to arrive")
 	errNotReady  = errors.New("the node is not ready")
@@ -59,6 +60,7 @@ var statuses = [...]struct {
 	{errNoTopic, http.StatusNotFound},
 	{errNoRoute, http.StatusNotFound},
 	{errNoMethod, http.StatusMethodNotAllowed},
+	{errBodySize, http.StatusRequestEntityTooLarge},
 	{errShortBody, http.StatusBadRequest},
 	{errSlowBody, http.StatusRequestTimeout},
 	{errNotReady, http.StatusServiceUnavailable},
@@ -76,9 +78,6 @@ func statusOf(err error) int {
 	}
 	if _, ok := errors.AsType[*event.InvalidError](err); ok {
 		return http.StatusBadRequest
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return http.StatusRequestEntityTooLarge
 	}
 	if _, ok := errors.AsType[*event.UnavailableError](err); ok {
 		return http.StatusServiceUnavailable

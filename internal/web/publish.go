@@ -77,14 +77,14 @@ func (s *Server) decode(c *gin.Context) (messages []event.Message, batch bool, e
 	}
 	d := event.Defaults{Topic: query.Get("topic"), Name: query.Get("event"), Key: query.Get("key"),
 		IdempotencyKey: c.GetHeader("Idempotency-Key")}
-	limit := int64(maxBody)
+	limit, tooLarge := int64(maxBody), errBodySize
 	if !isJSON {
-		limit = event.MaxData
+		limit, tooLarge = event.MaxData, event.ErrTooLarge
 	}
 	body, err := readBody(c, limit)
 	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok && !isJSON {
-			err = event.ErrTooLarge
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			err = tooLarge
 		}
 		return nil, false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gin-contrib/cors"
@@ -43,7 +44,7 @@ var pageFiles embed.FS
 func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, error) {
 	for _, origin := range o.PublishOrigins {
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") || origin != u.Scheme+"://"+u.Host {
 			return nil, fmt.Errorf("publish origin %q is not of the form https://host[:port]", origin)
 		}
 	}

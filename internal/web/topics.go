@@ -169,7 +169,10 @@ func historyRange(query url.Values, limit int, clock event.Clock) (r event.Range
 	case start.Since > 0:
 		r.After = event.Earliest(event.Before(clock.Position.Time().Add(-start.Since)), r.Upto)
 	case start.Last > 0:
-		r.Last, r.Limit = min(start.Last, maxPage), 0
+		r.Last = start.Last
+		if query.Get("limit") == "" {
+			r.Limit = min(start.Last, maxPage)
+		}
 	case !start.All:
 		r.Last = limit
 	}

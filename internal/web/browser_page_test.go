@@ -1,0 +1,243 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/chromedp/cdproto/emulation"
+
+	"tickertape/internal/browser"
+	"tickertape/internal/nodetest"
+)
+
+// row is one row of the page's list, as a reader sees it.
+type row struct {
+	Kind, Topic, Name, Key, Data, Reason string
+}
+
+// rows returns the page's rows, the newest first.
+func (s *scene) rows() []row {
+	s.Helper()
+	return browser.Eval[[]row](s.tab, `[...document.querySelectorAll('#events > li')].map(li => {
+		const text = name => li.querySelector('.' + name)?.textContent ?? '';
+		return { Kind: li.className, Topic: text('topic'), Name: text('name'), Key: text('key'),
+			Data: text('data'), Reason: text('reason') };
+	})`)
+}
+
+func (s *scene) awaitRows(n int) []row {
+	s.Helper()
+	s.tab.Wait(fmt.Sprintf(`document.querySelectorAll('#events > li').length >= %d`, n), `document.body.innerText`)
+	return s.rows()
+}
+
+func (s *scene) awaitState(state string) {
+	s.Helper()
+	s.tab.Wait(fmt.Sprintf(`document.querySelector('#state').dataset.state === '%s'`, state), `document.body.innerText`)
+}
+
+func (s *scene) text(selector string) string {
+	s.Helper()
+	return browser.Eval[string](s.tab, fmt.Sprintf(`document.querySelector('%s').innerText`, selector))
+}
+
+// awaitCursor waits until the page shows the cursor.
+func (s *scene) awaitCursor(id string) {
+	s.Helper()
+	s.tab.Wait(fmt.Sprintf(`document.querySelector('#cursor').textContent === '%s'`, id), `document.body.innerText`)
+}
+
+// The page connects to what its URL names, shows events with their cursor,
+// and publishes from its own origin.
+func pageShowsAndPublishes(s *scene) {
+	node := nodetest.Start(s, nodetest.Options{})
+	s.publish(node, note{Topic: "news", Data: "kept"})
+	s.tab.Open(node.URL + "/?topic=news&topic=quotes.AAPL&since=all")
+	s.awaitState("open")
+	s.awaitRows(1)
+	published := s.publish(node, note{Topic: "quotes.AAPL", Event: "trade", Key: "AAPL", Data: json.RawMessage(`{"price":24.60}`)})
+	s.awaitRows(2)
+	s.awaitCursor(published[0])
+
+	s.tab.Type("#publish-topic", "news")
+	s.tab.Type("#publish-event", "headline")
+	s.tab.Type("#publish-data", "行情 & <b>more</b>")
+	s.tab.Click("#send")
+	want := []row{{Kind: "event", Topic: "news", Name: "headline", Data: "行情 & <b>more</b>"},
+		{Kind: "event", Topic: "quotes.AAPL", Name: "trade", Key: "AAPL", Data: `{"price":24.60}`},
+		{Kind: "event", Topic: "news", Name: "message", Data: "kept"}}
+	if got := s.awaitRows(3); !slices.Equal(got, want) {
+		s.Errorf("got %+v\nwant %+v", got, want)
+	}
+	s.tab.Wait(`document.querySelector('#receipt code')?.textContent === document.querySelector('#cursor').textContent`,
+		`document.body.innerText`)
+	if c := s.tab.Complaints(); len(c) > 0 {
+		s.Errorf("the console complains: %v", c)
+	}
+}
+
+// The page says when it is cut off, comes back by itself, and shows what a
+// restart lost.
+func pageComesBack(s *scene) {
+	node := nodetest.Start(s, quick)
+	s.tab.Open(node.URL + "/?topic=news")
+	s.awaitState("open")
+	browser.Eval[bool](s.tab, `window.states = [], new MutationObserver(() =>
+		states.push(document.querySelector('#state').dataset.state)).observe(document.querySelector('#state'),
+		{ attributeFilter: ['data-state'] }), true`)
+	node.Cut()
+	s.tab.Wait(`states.includes('reconnecting') && states.at(-1) === 'open'`, `states`)
+	s.publish(node, note{Topic: "news", Data: "after the cut"})
+	if got := s.awaitRows(1); got[0].Kind != "event" || got[0].Data != "after the cut" {
+		s.Errorf("after a cut: %+v", got)
+	}
+	node.Stop()
+	s.awaitState("reconnecting")
+	again := quick
+	again.Addr = node.Addr
+	nodetest.Start(s, again)
+	s.awaitState("open")
+	if got := s.awaitRows(2)[0]; got.Kind != "gap" || got.Topic != "news" || got.Reason != "store_lost" {
+		s.Errorf("after a restart: %+v", got)
+	}
+	s.quiet()
+}
+
+// Where a stream is refused, the page tells the hub's reason; so it does for a
+// publish.
+func pageSaysWhatIsWrong(s *scene) {
+	node := nodetest.Start(s, nodetest.Options{})
+	s.tab.Open(node.URL + "/?topic=" + url.QueryEscape("<b>bold</b>"))
+	s.awaitState("closed")
+	s.tab.Wait(`document.querySelector('#problem').innerText.includes('"<b>bold</b>" has a character that is not allowed')`,
+		`document.body.innerText`)
+
+	s.tab.Type("#topics", "news, quotes.IBM")
+	s.tab.Click("#open")
+	s.awaitState("open")
+	if at := browser.Eval[string](s.tab, `location.search`); at != "?topic=news&topic=quotes.IBM" {
+		s.Errorf("the page's URL is now %s", at)
+	}
+	s.tab.Type("#publish-topic", "news")
+	s.tab.Type("#publish-event", "hub.open")
+	s.tab.Click("#send")
+	s.tab.Wait(`document.querySelector('#receipt').innerText.includes('reserved')`, `document.body.innerText`)
+
+	s.tab.Click("#close")
+	s.awaitState("idle")
+	s.until("the stream ends", func() bool { return node.Streams.Open() == 0 })
+	s.quiet()
+}
+
+// The page keeps the newest 500 rows and counts all.
+func pageKeepsFewRows(s *scene) {
+	node := nodetest.Start(s, nodetest.Options{})
+	s.tab.Open(node.URL + "/?topic=news")
+	s.awaitState("open")
+	var notes []note
+	for i := range 600 {
+		notes = append(notes, note{Topic: "news", Data: i})
+	}
+	published := s.publish(node, notes...)
+	s.awaitCursor(published[len(published)-1])
+	if got := s.rows(); len(got) != 500 || got[0].Data != "599" || got[499].Data != "100" {
+		s.Errorf("%d rows, from %+v to %+v", len(got), got[0], got[len(got)-1])
+	}
+	if count := s.text("#count"); count != "600" {
+		s.Errorf("counted %s of 600", count)
+	}
+	s.quiet()
+}
+
+// Whatever a publisher sends, the page shows it as text.
+func pageShowsTextOnly(s *scene) {
+	const image, script = `<img src=x onerror="pwned = 1">`, `<script>pwned = 1</script>`
+	node := nodetest.Start(s, nodetest.Options{})
+	s.tab.Open(node.URL + "/?topic=news&topic=" + url.QueryEscape(image))
+	s.awaitState("closed")
+	s.tab.Wait(`document.querySelector('#problem').innerText.includes('onerror')`, `document.body.innerText`)
+	s.checkHarmless()
+	s.tab.Open(node.URL + "/?topic=news&since=" + url.QueryEscape(script))
+	s.awaitState("closed")
+	s.checkHarmless()
+
+	s.tab.Open(node.URL + "/?topic=news")
+	s.awaitState("open")
+	s.publish(node, note{Topic: "news", Event: image, Key: script, Data: image + "\n" + script},
+		note{Topic: "news", Event: script, Data: map[string]string{"html": image}})
+	got := s.awaitRows(2)
+	if last := (row{"event", "news", image, script, image + "\n" + script, ""}); got[1] != last {
+		s.Errorf("got %+v\nwant %+v", got[1], last)
+	}
+	var data map[string]string
+	if err := json.Unmarshal([]byte(got[0].Data), &data); err != nil || data["html"] != image || got[0].Name != script {
+		s.Errorf("got %+v, %v", got[0], err)
+	}
+	s.checkHarmless()
+	s.quiet()
+}
+
+// checkHarmless looks for elements that only a publisher's markup can have
+// made.
+func (s *scene) checkHarmless() {
+	s.Helper()
+	made := browser.Eval[[]string](s.tab, `[...document.querySelectorAll('body img, body script')].map(e => e.outerHTML)`)
+	if pwned := browser.Eval[string](s.tab, `typeof pwned`); len(made) > 0 || pwned != "undefined" {
+		s.Errorf("markup was let in: %q, pwned: %s", made, pwned)
+	}
+}
+
+// On a phone's screen nothing sticks out to the right, however long a word is.
+func pageFitsPhone(s *scene) {
+	node := nodetest.Start(s, nodetest.Options{})
+	s.tab.Viewport(390, 844)
+	long := strings.Repeat("w", 255)
+	for _, query := range [...]string{"", "?topic=news&topic=" + long, "?topic=" + long[:200] + "!"} {
+		s.tab.Open(node.URL + "/" + query)
+		switch {
+		case strings.HasSuffix(query, "!"):
+			s.tab.Wait(`document.querySelector('#problem').innerText.includes('www')`, `document.body.innerText`)
+		case query != "":
+			s.awaitState("open")
+			s.publish(node, note{Topic: long, Event: long[:128], Key: long[:128], Data: long + long})
+			s.awaitRows(1)
+		}
+		s.tab.Click("summary")
+		s.tab.Type("#publish-topic", "hub."+long[:200])
+		s.tab.Click("#send")
+		s.tab.Wait(`document.querySelector('#receipt').innerText.includes('reserved')`, `document.body.innerText`)
+		if width := browser.Eval[int](s.tab, `document.documentElement.scrollWidth`); width > 390 {
+			s.Errorf("/%.20s is %d pixels wide", query, width)
+		}
+	}
+	s.quiet()
+}
+
+// The page speaks the browser's language, and the other one at a click.
+func pageSpeaksChinese(s *scene) {
+	node := nodetest.Start(s, quick)
+	agent := browser.Eval[string](s.tab, `navigator.userAgent`)
+	browser.Call(s.tab, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: "zh-CN"})
+	s.tab.Open(node.URL + "/?topic=news")
+	s.awaitState("open")
+	if state, send := s.text("#state"), s.text("#send"); state != "已连接" || send != "发布" {
+		s.Errorf("in Chinese: %s, %s", state, send)
+	}
+	if untold := browser.Eval[[]string](s.tab, `[...document.querySelectorAll('[data-text]')].
+		filter(e => !/\p{Script=Han}/u.test(e.textContent)).map(e => e.dataset.text)`); len(untold) > 0 {
+		s.Errorf("without a Chinese text: %q", untold)
+	}
+	s.tab.Click("#language")
+	if state, lang := s.text("#state"), browser.Eval[string](s.tab, `document.documentElement.lang`); state != "Open" || lang != "en" {
+		s.Errorf("after the switch: %s, %s", state, lang)
+	}
+	s.tab.Open(node.URL + "/?topic=news")
+	s.awaitState("open")
+	if state := s.text("#state"); state != "Open" {
+		s.Errorf("the choice was forgotten: %s", state)
+	}
+	s.quiet()
+}
