@@ -85,7 +85,7 @@ func Before(t time.Time) Position {
 	return Position{MS: uint64(min(ms, math.MaxInt64)) - 1, Seq: maxSeq}
 }
 
-// Earliest and Latest return the smaller and the larger of two positions.
+// Earliest returns the smaller of two positions.
 func Earliest(p, q Position) Position {
 	if p.After(q) {
 		return q

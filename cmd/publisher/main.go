@@ -1,0 +1,125 @@
+// Command publisher publishes messages to a hub and listens to what it
+// broadcasts. It speaks HTTP only.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"tickertape/internal/client"
+	"tickertape/internal/event"
+)
+
+// version is set by the linker.
+var version = "development"
+
+func main() { os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})) }
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// note tells the user something that is not the command's result.
+func (s streams) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.err, format+"\n", args...) // nobody is left to be told of an error
+}
+
+// commands are the flags and subcommands.
+type commands struct {
+	URL     string           `name:"url" env:"HUB_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the hub, or of what balances several. Default: ${default}."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Send   send   `cmd:"" help:"Publish a message, once or again and again."`
+	Listen listen `cmd:"" help:"Print what is published to topics, live or from history."`
+}
+
+// Help implements kong.HelpProvider.
+func (*commands) Help() string {
+	return `Examples, with a hub on this machine:
+
+	publisher listen news                 (in one terminal)
+	publisher send news 'Hello, world'    (in another)
+
+Exit codes:
+
+	0  done
+	1  failed for a reason that is not one of these
+	2  wrong use: the command line or the data
+	3  refused by the hub: asking again does not help (HTTP 4xx)
+	4  hub not reachable, or not able now: try again later (network, HTTP 5xx, 408, 429)`
+}
+
+const (
+	exitFailed = 1 + iota
+	exitUsage
+	exitRefused
+	exitUnavailable
+)
+
+// usageError is a wrong use that the parser cannot see.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func run(args []string, std streams) int {
+	var c commands
+	parser, err := kong.New(&c, kong.Name("publisher"), kong.Vars{"version": version}, kong.Writers(std.out, std.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Description("Publishes messages to a Tickertape hub, and listens to what it broadcasts."))
+	if err != nil {
+		std.note("publisher: %v", err)
+		return exitFailed
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		std.note("publisher: %v\nRun \"%s --help\" for more information.", err, commandOf(err))
+		return exitUsage
+	}
+	hub, err := client.New(c.URL, client.Options{})
+	if err != nil {
+		std.note("publisher: --url (HUB_URL): %v", err)
+		return exitUsage
+	}
+	defer hub.Close()
+	if err := parsed.Run(hub, std, &c); err != nil {
+		code := exitCode(err)
+		std.note("publisher: %v", err)
+		if _, answered := errors.AsType[*client.Error](err); code == exitUnavailable && !answered {
+			std.note("Is a hub running at %s? Name another one with --url or HUB_URL.", c.URL)
+		}
+		return code
+	}
+	return 0
+}
+
+// commandOf returns the command that a parser's error is about.
+func commandOf(err error) string {
+	if e, ok := errors.AsType[*kong.ParseError](err); ok && e.Context.Selected() != nil {
+		// Without the flags that FullPath may hold.
+		return strings.Join([]string{"publisher", e.Context.Selected().Name}, " ")
+	}
+	return "publisher"
+}
+
+func exitCode(err error) int {
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[*event.InvalidError](err); ok {
+		return exitUsage
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Refused() {
+		return exitRefused
+	}
+	if client.Passing(err) {
+		return exitUnavailable
+	}
+	return exitFailed
+}

@@ -1,0 +1,78 @@
+// Package client speaks to a hub over HTTP, as any program outside could: it
+// publishes messages, and listens to topics through every broken connection.
+package client
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Options are a client's settings. Zero fields mean the defaults.
+type Options struct {
+	// Transport carries the requests. The default is one of the client's
+	// own, with the proxies that the environment names.
+	Transport http.RoundTripper
+	// Timeout is how long a publish waits for its answer. 30 s; a hub
+	// answers within 5 s once it has the body.
+	Timeout time.Duration
+	// Silence is how long a stream may bring no byte before it is taken for
+	// dead. 45 s; a hub says something every 18 s at the latest.
+	Silence time.Duration
+}
+
+// Client speaks to one hub, or to several behind one address. Its methods may
+// be called from any goroutine.
+type Client struct {
+	publish string
+	events  string
+	http    *http.Client
+	timeout time.Duration
+	silence time.Duration
+}
+
+// New returns a Client for the hub at a URL like http://127.0.0.1:8080. A path
+// in it is the prefix under which a proxy serves the hub.
+func New(baseURL string, o Options) (*Client, error) {
+	base, err := url.Parse(baseURL)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return nil, fmt.Errorf("%q is not a URL like http://127.0.0.1:8080", baseURL)
+	}
+	if base.RawQuery != "" || base.Fragment != "" {
+		return nil, fmt.Errorf("%q has a query or a fragment; give the hub's address alone", baseURL)
+	}
+	if o.Transport == nil {
+		o.Transport = newTransport()
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Silence == 0 {
+		o.Silence = 45 * time.Second
+	}
+	return &Client{
+		publish: base.JoinPath("publish").String(),
+		events:  base.JoinPath("events").String(),
+		http:    &http.Client{Transport: o.Transport},
+		timeout: o.Timeout,
+		silence: o.Silence,
+	}, nil
+}
+
+// newTransport returns a transport that never waits for more of a stream in
+// order to decompress it, and that notices a dead HTTP/2 connection, which
+// otherwise would be taken again for the next attempt.
+func newTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.DisableCompression = true
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second}
+	return t
+}
+
+// Close closes the connections that no request uses.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
