@@ -1,0 +1,29 @@
+# What the checks run besides Go: program, or program:package where Debian's
+# package has another name. The race detector needs the C compiler.
+programs := gcc node:nodejs npm chromium
+
+# GOFLAGS may turn Go's own stamp off, and a tarball has no git at all.
+version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+
+.DEFAULT_GOAL := help
+.PHONY: help test check build fuzz load
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
+
+test: ## install what the tests need (apt, as root), then do all checks
+	@scripts/need --install $(programs)
+	@scripts/check
+
+check: ## the same without installing anything
+	@scripts/need $(programs)
+	@scripts/check
+
+build: ## make bin/hub and bin/publisher
+	go build -buildvcs=false -trimpath -ldflags '-X main.version=$(version)' -o bin/ ./cmd/hub ./cmd/publisher
+
+fuzz: ## run every fuzz test for a minute
+	@scripts/fuzz 1m
+
+load: ## the load test with 10,000 subscribers
+	LOAD_SUBSCRIBERS=10000 go test -count=1 -run TestLoad -timeout 10m ./cmd/hub/
