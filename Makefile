@@ -26,4 +26,4 @@ fuzz: ## run every fuzz test for a minute
 	@scripts/fuzz 1m
 
 load: ## the load test with 10,000 subscribers
-	LOAD_SUBSCRIBERS=10000 go test -count=1 -run TestLoad -timeout 10m ./cmd/hub/
+	LOAD_SUBSCRIBERS=10000 go test -count=1 -v -run TestLoad -timeout 10m ./cmd/hub/
