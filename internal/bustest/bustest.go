@@ -170,6 +170,13 @@ func (s *sink) Feed(stretch event.Stretch) {
 	s.more = make(chan struct{})
 }
 
+// events returns what was fed so far.
+func (s *sink) events() []event.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.fed)
+}
+
 // until waits until the condition holds over what was fed.
 func (s *sink) until(what string, condition func(fed []event.Event, mark event.Position) bool) {
 	s.t.Helper()

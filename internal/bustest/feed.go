@@ -42,7 +42,8 @@ func feedIsUnbroken(t *testing.T, open Open) {
 	for _, feed := range feeds {
 		feed.until("all is fed", func(fed []event.Event, _ event.Position) bool { return len(fed) >= publishers*each })
 		prev := map[event.Topic]event.Position{}
-		for _, e := range feed.fed {
+		fed := feed.events()
+		for _, e := range fed {
 			if told[e.Position] != e.Data.Text {
 				t.Fatalf("%v was fed as %q, told as %q", e.Position, e.Data.Text, told[e.Position])
 			}
@@ -51,8 +52,8 @@ func feedIsUnbroken(t *testing.T, open Open) {
 			}
 			prev[e.Topic] = e.Position
 		}
-		if len(feed.fed) != publishers*each || len(told) != publishers*each {
-			t.Fatalf("%d fed, %d told, want %d", len(feed.fed), len(told), publishers*each)
+		if len(fed) != publishers*each || len(told) != publishers*each {
+			t.Fatalf("%d fed, %d told, want %d", len(fed), len(told), publishers*each)
 		}
 	}
 }
@@ -80,9 +81,10 @@ func feedBeginsAtItsWatermark(t *testing.T, open Open) {
 			return len(fed) > 0 && fed[len(fed)-1].Data.Text == fmt.Sprint(total-1)
 		})
 		before := history(t, reader, event.Range{Topic: "news", Upto: feed.from}).Events
-		whole := texts(append(before, feed.fed...))
+		fed := feed.events()
+		whole := texts(append(before, fed...))
 		if len(whole) != total {
-			t.Fatalf("%d before the feed began and %d by it: want %d together", len(before), len(feed.fed), total)
+			t.Fatalf("%d before the feed began and %d by it: want %d together", len(before), len(fed), total)
 		}
 		equal(t, "history and feed", whole, texts(all(t, reader, "news")))
 	}

@@ -47,9 +47,10 @@ func batchIsWhole(t *testing.T, open Open) {
 	}
 	publishers.Wait()
 	feed.until("all is fed", func(fed []event.Event, _ event.Position) bool { return len(fed) == 1000 })
+	fed := feed.events()
 	for i := 0; i < 1000; i += 10 {
-		for j, e := range feed.fed[i : i+10] {
-			if want := event.Topic(fmt.Sprint("t", j%3)); e.Topic != want || e.Data.Text != feed.fed[i].Data.Text {
+		for j, e := range fed[i : i+10] {
+			if want := event.Topic(fmt.Sprint("t", j%3)); e.Topic != want || e.Data.Text != fed[i].Data.Text {
 				t.Fatalf("event %d of the batch at %d is %q of %s: another message stands in between", j, i, e.Data.Text, e.Topic)
 			}
 		}
@@ -113,7 +114,7 @@ func keyOfAnotherMessageRefusesAll(t *testing.T, open Open) {
 		t.Fatal("a refused batch left its keys behind")
 	}
 	feed.until("both are fed", func(fed []event.Event, _ event.Position) bool { return len(fed) == 2 })
-	equal(t, "feed", texts(feed.fed), []string{"x", "z"})
+	equal(t, "feed", texts(feed.events()), []string{"x", "z"})
 }
 
 func racingRetriesStoreOnce(t *testing.T, open Open) {
@@ -145,9 +146,10 @@ func everythingComesBackAsItWas(t *testing.T, open Open) {
 	}
 	receipts := publish(t, bus, sent...)
 	feed.until("all is fed", func(fed []event.Event, _ event.Position) bool { return len(fed) == len(sent) })
+	fed := feed.events()
 	stored := append(all(t, bus, "a~b:c@d-e_f.g"), all(t, bus, "a")...)
 	for i, m := range sent {
-		for where, e := range map[string]event.Event{"feed": feed.fed[i], "history": stored[i]} {
+		for where, e := range map[string]event.Event{"feed": fed[i], "history": stored[i]} {
 			got := event.Message{Topic: e.Topic, Name: e.Name, Key: e.Key, Data: e.Data}
 			if got != m || e.Cursor() != receipts[i].Cursor {
 				t.Errorf("%s: %+v came back as %+v", where, m, e)
