@@ -19,7 +19,7 @@ type settings struct {
 	Addr           string           `env:"HUB_ADDR" default:"127.0.0.1:8080" help:"Address to listen on, host:port."`
 	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes. Not in this version, which refuses it."`
 	Insecure       bool             `env:"HUB_INSECURE" help:"Let everyone publish, although the address can be reached from other machines."`
-	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN,..." help:"Origins, like https://example.com, whose pages may publish, besides the hub's own."`
+	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN" help:"Origins, like https://example.com, whose pages may publish, besides the hub's own."`
 	RetainMessages int              `env:"HUB_RETAIN_MESSAGES" default:"10000" help:"Messages kept of each topic."`
 	RetainBytes    size             `env:"HUB_RETAIN_BYTES" default:"16MiB" help:"Bytes kept of each topic."`
 	RetainAge      time.Duration    `env:"HUB_RETAIN_AGE" default:"24h" help:"How long messages are kept."`

@@ -14,7 +14,7 @@ func feedIsUnbroken(t *testing.T, open Open) {
 	node := open(t, wide())
 	a, b := node(), node()
 	feeds := []*sink{follow(t, a), follow(t, b)}
-	const publishers, each = 6, 150
+	const publishers, each = 8, 1000
 	var mu sync.Mutex
 	told := map[event.Position]string{}
 	var running sync.WaitGroup

@@ -66,6 +66,7 @@ func retryDoesNotDouble(t *testing.T, open Open) {
 	if first.Duplicate {
 		t.Fatal("the first one is called a duplicate")
 	}
+	publish(t, b, message("elsewhere", "between"))
 	again := publish(t, b, m, m)
 	for _, r := range again {
 		if !r.Duplicate || r.Cursor != first.Cursor {
