@@ -37,10 +37,9 @@ type Receipt struct {
 }
 
 // Range asks for a part of a topic's history: the events behind After, up to
-// and including Upto, oldest first. If Last is not 0, only the last so many of
-// them count, and the page begins right before the first of those: its After
-// is that event's Prev (or Upto, if there is none), and nothing is said of
-// what lies before it.
+// and including Upto, oldest first. If Last is not 0 and more than that are
+// left, only the last so many of them count, and the page begins right before
+// the first of those: its After is that event's Prev.
 type Range struct {
 	Topic Topic
 	After Position
@@ -65,6 +64,7 @@ type Page struct {
 // Gap says that events of a topic are gone for good.
 type Gap struct {
 	Position Position // of the last thing lost
+	Since    Position // where the store's clock stood when that one went
 	Reason   Reason
 }
 

@@ -85,6 +85,11 @@ func Before(t time.Time) Position {
 	return Position{MS: uint64(min(ms, math.MaxInt64)) - 1, Seq: maxSeq}
 }
 
+// Add returns the first position of the moment d after p's.
+func (p Position) Add(d time.Duration) Position {
+	return Position{MS: p.MS + uint64(max(0, d.Milliseconds()))}
+}
+
 // Earliest returns the smaller of two positions.
 func Earliest(p, q Position) Position {
 	if p.After(q) {

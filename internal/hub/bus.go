@@ -48,6 +48,9 @@ import (
 // none is left, from the topic's last position: if it lies behind After,
 // everything up to it is gone. Where the store shows that nothing went, there
 // is no Gap. Gaps and events of one page never share a position.
+//
+// Contexts. Publish, Clock, History, Topics and Topic return soon after their
+// context ends: a hub has a few readers only, and one that hangs is lost to it.
 type Bus interface {
 	// Run feeds the sink until ctx ends, and returns ctx.Err() then. It
 	// survives every fault of the store; an error that it returns by itself

@@ -24,7 +24,7 @@ const (
 // which each stream words for itself.
 type frame struct {
 	event event.Event
-	gap   event.Reason
+	gap   event.Gap
 	forms [forms]encoding
 }
 
@@ -33,6 +33,9 @@ type encoding struct {
 	bytes []byte
 	body  int // where what follows the id line begins
 }
+
+// hole reports whether the frame is the place of a hole.
+func (f *frame) hole() bool { return f.gap.Reason != "" }
 
 func (f *frame) position() event.Position { return f.event.Position }
 

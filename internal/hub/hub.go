@@ -39,6 +39,7 @@ type Options struct {
 	LogBytes   int           // the most bytes of one topic's log. 1 MiB
 	LogsBytes  int           // about the most bytes of all logs. 256 MiB
 	LogLinger  time.Duration // how long a log outlives its last subscriber. 1 min
+	IdleLogs   int           // the most logs that outlive theirs at once. 10,000
 	PageEvents int           // the most events of one history read. 512
 	PageBytes  int           // about the most data of one subscriber's history reads. 64 KiB
 	PagesBytes int           // about the most bytes of shared history pages. 64 MiB
@@ -52,7 +53,7 @@ func (o Options) withDefaults() Options {
 		field    *int
 		standard int
 	}{{&o.LogFrames, 1024}, {&o.LogBytes, 1 << 20}, {&o.LogsBytes, 256 << 20},
-		{&o.PageEvents, 512}, {&o.PageBytes, 64 << 10}, {&o.PagesBytes, 64 << 20}, {&o.Readers, 4}} {
+		{&o.IdleLogs, 10_000}, {&o.PageEvents, 512}, {&o.PageBytes, 64 << 10}, {&o.PagesBytes, 64 << 20}, {&o.Readers, 4}} {
 		if *d.field == 0 {
 			*d.field = d.standard
 		}
@@ -157,12 +158,16 @@ func (h *Hub) Subscribers(t event.Topic) int {
 func (h *Hub) Feed(s event.Stretch) {
 	h.touched = h.touched[:0]
 	h.mu.RLock()
+	complete := event.Position{}
+	if mark := h.mark.Load(); mark != nil {
+		complete = mark.position
+	}
 	for _, e := range s.Events {
 		l := h.logs[e.Topic]
 		if l == nil {
 			continue
 		}
-		if l.append(e, h) {
+		if l.append(e, complete, h) {
 			h.touched = append(h.touched, l)
 		}
 	}
@@ -174,6 +179,7 @@ func (h *Hub) Feed(s event.Stretch) {
 	for _, l := range h.touched {
 		l.wake()
 	}
+	clear(h.touched)
 }
 
 // join adds the subscriber to the topic's log, which it makes if need be, and
@@ -194,12 +200,14 @@ func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 
 // leave takes the subscriber out of the log.
 func (h *Hub) leave(l *log, s *Subscriber) {
-	if !l.remove(s) {
+	now := time.Now()
+	if !l.remove(s, now) {
 		return
 	}
 	h.idleMu.Lock()
-	defer h.idleMu.Unlock()
-	h.idle = append(h.idle, idleLog{l, time.Now()})
+	h.idle = append(h.idle, idleLog{l, now})
+	h.idleMu.Unlock()
+	h.prune(now.Add(-h.options.LogLinger))
 }
 
 // tidy drops logs that nobody listens to any more and pages that are old.
@@ -211,32 +219,41 @@ func (h *Hub) tidy(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case now := <-tick.C:
-			for _, l := range h.unused(now.Add(-h.options.LogLinger)) {
-				h.drop(l)
-			}
+			h.prune(now.Add(-h.options.LogLinger))
 			h.reads.expire(now.Add(-h.options.PageLife))
 		}
 	}
 }
 
-// unused takes from the queue the logs that were left before the given time.
-func (h *Hub) unused(before time.Time) (logs []*log) {
+// prune drops logs that were left before the given time.
+func (h *Hub) prune(before time.Time) {
+	for _, left := range h.unused(before) {
+		h.drop(left)
+	}
+}
+
+// unused takes from the queue the logs that were left before the given time,
+// and those that are too many: whoever comes and goes with ever new topics
+// leaves no more than that behind.
+func (h *Hub) unused(before time.Time) (left []idleLog) {
 	h.idleMu.Lock()
 	defer h.idleMu.Unlock()
-	for len(h.idle) > 0 && h.idle[0].since.Before(before) {
-		logs = append(logs, h.idle[0].log)
+	for len(h.idle) > h.options.IdleLogs || len(h.idle) > 0 && h.idle[0].since.Before(before) {
+		left = append(left, h.idle[0])
+		h.idle[0] = idleLog{}
 		h.idle = h.idle[1:]
 	}
-	return logs
+	return left
 }
 
 // drop forgets the log, unless somebody came back to it.
-func (h *Hub) drop(l *log) {
+func (h *Hub) drop(left idleLog) {
+	l := left.log
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.subscribers) == 0 && h.logs[l.topic] == l {
+	if len(l.subscribers) == 0 && l.left == left.since && h.logs[l.topic] == l {
 		delete(h.logs, l.topic)
 		h.bytes.Add(-int64(l.bytes))
 		l.bytes = 0

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	"tickertape/internal/event"
 )
@@ -25,7 +26,8 @@ type log struct {
 	bytes  int
 
 	subscribers []*Subscriber
-	touched     bool // by the stretch in hand
+	left        time.Time // when the last subscriber left
+	touched     bool      // by the stretch in hand
 
 	pages  []*page              // shared; each subscriber has its own hold on the one in use
 	wants  map[*Subscriber]want // who waits for which page
@@ -38,9 +40,20 @@ func newLog(t event.Topic, watermark event.Position) *log {
 
 // append adds the topic's next event and reports whether it is the first one
 // of its stretch.
-func (l *log) append(e event.Event, h *Hub) bool {
+func (l *log) append(e event.Event, complete event.Position, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	last := event.Latest(complete, l.floor)
+	if len(l.frames) > l.head {
+		last = event.Latest(last, l.frames[len(l.frames)-1].position())
+	}
+	if e.Prev.After(last) {
+		// The feed could not bring what was lost meanwhile: the log
+		// begins anew, and the history tells of the hole.
+		h.bytes.Add(-int64(l.bytes))
+		l.frames, l.head, l.bytes = nil, 0, 0
+		l.floor, l.proven = e.Prev, true
+	}
 	if l.head == len(l.frames) && !e.Prev.After(l.floor) {
 		l.floor, l.proven = e.Prev, true // nothing of the topic lay between
 	}
@@ -84,7 +97,7 @@ func (l *log) wake() {
 }
 
 // remove takes the subscriber out and reports whether it was the last one.
-func (l *log) remove(s *Subscriber) bool {
+func (l *log) remove(s *Subscriber, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.wants, s)
@@ -96,6 +109,9 @@ func (l *log) remove(s *Subscriber) bool {
 	l.subscribers[i] = l.subscribers[last]
 	l.subscribers[last] = nil
 	l.subscribers = l.subscribers[:last]
+	if last == 0 {
+		l.left = now
+	}
 	return last == 0
 }
 
@@ -131,16 +147,16 @@ func (l *log) view(s *Subscriber, src *source, after, watermark event.Position) 
 }
 
 // tail returns the position behind which the last n events up to opened
-// stand. If nothing here tells, it behaves as view does.
-func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position) (event.Position, bool) {
+// stand, or all if there are fewer. If nothing here tells, it behaves as view does.
+func (l *log) tail(s *Subscriber, src *source, n int, opened, watermark event.Position) (event.Position, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	frames := l.frames[l.head:]
 	upto := len(frames) - len(behind(frames, opened))
 	switch {
-	case upto >= n:
+	case upto >= n && !opened.After(watermark):
 		return frames[upto-n].event.Prev, true
-	case l.floor.IsZero():
+	case l.floor.IsZero() && !opened.After(watermark):
 		return event.Position{}, true
 	}
 	begins := func(p *page) bool { return p.last == n && p.opened == opened }

@@ -234,6 +234,18 @@ func (w *world) sortEvents() {
 	}
 }
 
+// lostAt reports whether the i-th event of a topic was gone at position p.
+func (w *world) lostAt(p event.Position, topic event.Topic, i int) bool {
+	list := w.events[topic]
+	left := 0
+	for _, e := range list[i:] {
+		if !e.Position.After(p) {
+			left++
+		}
+	}
+	return left > w.limits.Messages || !list[i].Position.Add(w.limits.Age).After(p)
+}
+
 // lost reports whether the store may let go of the i-th event of a topic.
 func (w *world) lost(topic event.Topic, i int) bool {
 	list := w.events[topic]

@@ -11,8 +11,8 @@ import (
 // thousands.
 type Waker interface {
 	// Wake says that Take has more to say than it had. It may be called
-	// from any goroutine, also after Close; it must not block, nor call
-	// the hub.
+	// from any goroutine, also before Subscribe has returned and after
+	// Close; it must not block, nor call the hub.
 	Wake(*Subscriber)
 }
 
@@ -40,7 +40,7 @@ type Subscriber struct {
 	form    Form
 	sources []source
 	opening Opening
-	closed  bool
+	closed  atomic.Bool
 
 	// cursor is what has been handed out. While it is not settled, nobody
 	// knows yet whether the store agrees with it.
@@ -59,11 +59,11 @@ type Subscriber struct {
 
 // source is one topic of a subscriber.
 type source struct {
-	log   *log
-	from  event.Position // nothing up to here is asked for
-	quiet event.Position // a hole that ends up to here is not said
-	last  int            // from has to be found first: it lies before so many events
-	page  *page          // of the history, while it is needed; under log.mu
+	log  *log
+	from event.Position // nothing up to here is asked for
+	told event.Position // holes that end up to here have been told
+	last int            // from has to be found first: it lies before so many events
+	page *page          // of the history, while it is needed; under log.mu
 }
 
 // Opening is what a stream begins with.
@@ -87,7 +87,7 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	// all of them reach back to.
 	s.begin(r.From, h.mark.Load())
 	for i := range s.sources {
-		s.sources[i].quiet, s.sources[i].last = s.cursor.Opened, s.cursor.Last
+		s.sources[i].last = s.cursor.Last
 	}
 	if !s.settled {
 		h.reads.push(nil, s)
@@ -152,9 +152,7 @@ func (s *Subscriber) settle() bool {
 	// The same for where the stream opened. A made-up one must not name a
 	// place that the store has yet to come to: the page read up to there is
 	// shared, and would pass for complete.
-	opened := s.cursor
-	opened.Position = s.cursor.Opened
-	s.cursor.Opened, _ = clock.Resolve(opened)
+	s.cursor.Opened = event.Earliest(s.cursor.Opened, clock.Position)
 	s.cursor.Position, s.cursor.Epoch = position, clock.Epoch
 	s.settled = true
 	return true
@@ -166,7 +164,7 @@ func (s *Subscriber) lose(clock event.Clock, position event.Position, reason eve
 	s.lost = reason
 	s.settled = true
 	for i := range s.sources {
-		s.sources[i].quiet, s.sources[i].last = event.Position{}, 0
+		s.sources[i].last = 0
 	}
 }
 
@@ -184,10 +182,9 @@ func (s *Subscriber) Cursor() string {
 
 // Close ends the subscriber. Take returns Ended from then on.
 func (s *Subscriber) Close() {
-	if s.closed {
+	if s.closed.Swap(true) {
 		return
 	}
-	s.closed = true
 	s.armed.Store(false)
 	for i := range s.sources {
 		s.hub.leave(s.sources[i].log, s)

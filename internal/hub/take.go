@@ -24,7 +24,7 @@ const (
 // block. It never blocks and does no I/O.
 func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 	s.armed.Store(false)
-	if s.closed {
+	if s.closed.Load() {
 		return dst, Ended
 	}
 	if !s.settled && !s.settle() {
@@ -69,7 +69,7 @@ func (s *Subscriber) views(views []view, watermark event.Position) ([]view, even
 	for i := range s.sources {
 		src := &s.sources[i]
 		if src.last > 0 {
-			from, ok := src.log.tail(s, src, src.last, s.cursor.Opened)
+			from, ok := src.log.tail(s, src, src.last, s.cursor.Opened, watermark)
 			if !ok {
 				complete = false
 				continue
@@ -92,7 +92,7 @@ func (s *Subscriber) views(views []view, watermark event.Position) ([]view, even
 // merge appends the views' frames up to limit in order of position and moves
 // the cursor along; behind the last of them it stands at limit.
 func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Position) [][]byte {
-	for size := 0; size < max; {
+	for size := 0; size < max || size == 0; { // one block at least
 		next, found := limit, false
 		for _, v := range views {
 			if len(v.frames) > 0 && !v.frames[0].position().After(next) {
@@ -129,10 +129,10 @@ func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Posi
 // The block has no id: a client that is cut off behind it is told again.
 func (s *Subscriber) forewarn(dst [][]byte, views []view, next event.Position) [][]byte {
 	for _, v := range views {
-		if len(v.frames) == 0 || v.frames[0].gap == "" || !v.frames[0].position().After(event.Latest(next, v.source.quiet)) {
+		if len(v.frames) == 0 || !v.frames[0].position().After(next) || !s.missed(v.source, v.frames[0]) {
 			continue
 		}
-		v.source.quiet = v.frames[0].position()
+		v.source.told = v.frames[0].position()
 		dst = append(dst, appendGap(nil, "", s.notice(v.source, v.frames[0])))
 	}
 	return dst
@@ -152,10 +152,9 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 		f := v.frames[0]
 		v.frames = v.frames[1:]
 		switch {
-		case f.gap == "":
+		case !f.hole():
 			live = f
-			v.source.quiet = event.Position{}
-		case p.After(v.source.quiet):
+		case s.missed(v.source, f):
 			gaps = append(gaps, s.notice(v.source, f))
 		}
 	}
@@ -166,10 +165,16 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 	return s.appendFrame(s.appendGaps(dst, gaps, live == nil), live)
 }
 
+// missed reports whether the frame is a hole that is to be told. What was gone
+// already when the stream opened, its opening replay did not ask for.
+func (s *Subscriber) missed(src *source, f *frame) bool {
+	return f.hole() && f.position().After(src.told) && f.gap.Since.After(s.cursor.Opened)
+}
+
 // notice words a hole for this stream. What a stream that was up to date
 // once has missed since, it missed by being slow.
 func (s *Subscriber) notice(src *source, f *frame) GapNotice {
-	reason := f.gap
+	reason := f.gap.Reason
 	if s.live && (reason == event.Trimmed || reason == event.Expired) {
 		reason = event.Overrun
 	}

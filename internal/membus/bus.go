@@ -6,6 +6,7 @@ package membus
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -128,18 +129,13 @@ func (b *Bus) sweep(now time.Time) {
 		if looked++; looked > sweepPage {
 			return
 		}
-		b.bytes -= t.expire(b.oldest(now))
+		b.bytes -= t.expire(now, b.options.Retention.Age)
 		if t.len() == 0 {
 			b.forgotten = event.Latest(b.forgotten, t.last)
 			b.bytes -= t.overhead()
 			delete(b.topics, name)
 		}
 	}
-}
-
-// oldest returns the position up to which events are over the age limit.
-func (b *Bus) oldest(now time.Time) event.Position {
-	return event.Before(now.Add(-b.options.Retention.Age))
 }
 
 func (b *Bus) feed(events []event.Event) {
@@ -206,7 +202,7 @@ func (b *Bus) cost(messages []event.Message) (sum int) {
 func (b *Bus) append(m event.Message, now time.Time) event.Event {
 	t := b.topics[m.Topic]
 	if t == nil {
-		t = &topic{name: m.Topic, last: b.forgotten}
+		t = newTopic(m.Topic, b.forgotten, b.options.Retention.Age)
 		b.topics[m.Topic] = t
 		b.bytes += t.overhead()
 	}
@@ -214,8 +210,8 @@ func (b *Bus) append(m event.Message, now time.Time) event.Event {
 	e := event.Event{Epoch: b.epoch, Position: b.clock, Prev: t.last,
 		Topic: m.Topic, Name: m.Name, Key: m.Key, Data: m.Data}
 	b.bytes += t.append(e, size(m))
-	b.bytes -= t.trim(b.options.Retention)
-	b.bytes -= t.expire(b.oldest(now))
+	b.bytes -= t.trim(b.options.Retention, b.clock)
+	b.bytes -= t.expire(now, b.options.Retention.Age)
 	return e
 }
 
@@ -228,30 +224,36 @@ func (b *Bus) History(ctx context.Context, r event.Range) (event.Page, error) {
 	defer b.mu.Unlock()
 	t := b.topics[r.Topic]
 	if t == nil {
-		t = &topic{name: r.Topic, last: b.forgotten}
+		t = newTopic(r.Topic, b.forgotten, b.options.Retention.Age)
 	}
-	oldest := b.oldest(time.Now())
-	b.bytes -= t.expire(oldest)
-	return t.page(r, oldest), nil
+	b.bytes -= t.expire(time.Now(), b.options.Retention.Age)
+	return t.page(r), nil
 }
 
 // Topics lists topics by name.
 func (b *Bus) Topics(ctx context.Context, match *event.Selector, after event.Topic, limit int) ([]event.TopicInfo, error) {
+	names := b.names()
+	names = slices.DeleteFunc(names, func(name event.Topic) bool {
+		return name <= after || match != nil && !match.Match(name)
+	})
+	slices.Sort(names)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var names []event.Topic
-	for name := range b.topics {
-		if name > after && (match == nil || match.Match(name)) {
-			names = append(names, name)
+	var infos []event.TopicInfo
+	for _, name := range names {
+		if t := b.topics[name]; t != nil && len(infos) < limit {
+			infos = append(infos, t.info(b.epoch))
 		}
 	}
-	slices.Sort(names)
-	names = names[:min(limit, len(names))]
-	infos := make([]event.TopicInfo, len(names))
-	for i, name := range names {
-		infos[i] = b.topics[name].info(b.epoch)
-	}
 	return infos, ctx.Err()
+}
+
+// names returns all topics. Publishers wait meanwhile, so it does nothing
+// else.
+func (b *Bus) names() []event.Topic {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.topics))
 }
 
 // Topic describes one topic.

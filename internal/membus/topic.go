@@ -2,6 +2,7 @@ package membus
 
 import (
 	"sort"
+	"time"
 
 	"tickertape/internal/event"
 )
@@ -10,6 +11,7 @@ import (
 type topic struct {
 	name   event.Topic
 	last   event.Position // of the newest event ever
+	gone   event.Gap      // about the newest event that is not kept any more
 	kept   []entry        // kept[:head] is cut off
 	head   int
 	weight int // bytes of what is kept
@@ -43,24 +45,39 @@ func (t *topic) append(e event.Event, size int) int {
 	return size
 }
 
+// newTopic returns a topic of which the store knows nothing. Up to the
+// forgotten position there may have been events that have all expired.
+func newTopic(name event.Topic, forgotten event.Position, age time.Duration) *topic {
+	return &topic{name: name, last: forgotten, gone: expired(forgotten, age)}
+}
+
+// expired returns the gap that an event leaves when it gets too old.
+func expired(p event.Position, age time.Duration) event.Gap {
+	return event.Gap{Position: p, Since: p.Add(age), Reason: event.Expired}
+}
+
 // trim cuts off what is over the limits and returns the bytes let go. The
 // newest event always stays.
-func (t *topic) trim(limit event.Retention) (freed int) {
+func (t *topic) trim(limit event.Retention, clock event.Position) (freed int) {
 	for t.len() > limit.Messages || t.weight > limit.Bytes && t.len() > 1 {
-		freed += t.drop()
+		freed += t.drop(event.Gap{Position: t.oldest(), Since: clock, Reason: event.Trimmed})
 	}
 	return freed
 }
 
-// expire cuts off the events up to oldest and returns the bytes let go.
-func (t *topic) expire(oldest event.Position) (freed int) {
-	for t.len() > 0 && !t.kept[t.head].event.Position.After(oldest) {
-		freed += t.drop()
+// expire cuts off the events that are too old and returns the bytes let go.
+func (t *topic) expire(now time.Time, age time.Duration) (freed int) {
+	for limit := event.Before(now.Add(-age)); t.len() > 0 && !t.oldest().After(limit); {
+		freed += t.drop(expired(t.oldest(), age))
 	}
 	return freed
 }
 
-func (t *topic) drop() int {
+// oldest returns the position of the oldest event that is kept.
+func (t *topic) oldest() event.Position { return t.kept[t.head].event.Position }
+
+func (t *topic) drop(gone event.Gap) int {
+	t.gone = gone
 	size := t.kept[t.head].size
 	t.kept[t.head] = entry{}
 	t.head++
@@ -78,34 +95,22 @@ func (t *topic) behind(p event.Position) int {
 	return sort.Search(len(kept), func(i int) bool { return kept[i].event.Position.After(p) })
 }
 
-// page reads a range. Events up to oldest are over the age limit.
-func (t *topic) page(r event.Range, oldest event.Position) event.Page {
+// page reads a range.
+func (t *topic) page(r event.Range) event.Page {
 	kept := t.entries()
 	from, to := t.behind(r.After), t.behind(r.Upto)
 	if to < from {
 		to = from
 	}
-	if r.Last > 0 {
-		from = max(from, to-r.Last)
-		if r.After = r.Upto; from < to {
-			r.After = kept[from].event.Prev
-		}
+	if r.Last > 0 && to-from > r.Last {
+		from = to - r.Last
+		r.After = kept[from].event.Prev
 	}
 	page := event.Page{After: r.After, Upto: r.Upto}
 
-	// What stood right before the first entry that is left: if the reader
-	// is not complete up to there, it is gone.
-	lost := t.last
-	if from < len(kept) {
-		lost = kept[from].event.Prev
-	}
-	if r.Last == 0 && lost.After(r.After) {
-		reason := event.Trimmed
-		if !lost.After(oldest) {
-			reason = event.Expired
-		}
-		page.Gaps = []event.Gap{{Position: lost, Reason: reason}}
-		if lost.After(r.Upto) {
+	if t.gone.Position.After(r.After) {
+		page.Gaps = []event.Gap{t.gone}
+		if t.gone.Position.After(r.Upto) {
 			page.Upto = r.After
 			return page
 		}

@@ -137,6 +137,9 @@ func (s *Server) messages(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
+	if r.Last > 0 {
+		page.Gaps = nil // it asks for what there is, however far that reaches
+	}
 	if lost != "" {
 		page.Gaps = append([]event.Gap{{Position: r.After, Reason: lost}}, page.Gaps...)
 	}

@@ -1,0 +1,166 @@
+// Package stream writes subscribers' frames to sockets, keeps quiet streams
+// alive, cuts those that take nothing, and closes all of them when the node
+// ends. It knows HTTP, but no router.
+//
+// This writer is the portable one: the goroutine that serves the request
+// takes frames and flushes them.
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"tickertape/internal/hub"
+)
+
+// Options are the times and limits of streams. Zero fields mean the defaults.
+type Options struct {
+	KeepAlive   time.Duration // silence before a sign of life, ± 20 % for each stream. 15 s
+	CursorEvery time.Duration // time without an id before a hub.cursor. 5 min
+	Stall       time.Duration // a stream that takes no byte for so long is cut. 30 s
+	Retry       time.Duration // what browsers wait before they come back, ± 50 %. 3 s
+	MaxStreams  int           // more than these are sent away until later. 100,000
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		field    *time.Duration
+		standard time.Duration
+	}{{&o.KeepAlive, 15 * time.Second}, {&o.CursorEvery, 5 * time.Minute},
+		{&o.Stall, 30 * time.Second}, {&o.Retry, 3 * time.Second}} {
+		if *d.field == 0 {
+			*d.field = d.standard
+		}
+	}
+	if o.MaxStreams == 0 {
+		o.MaxStreams = 100_000
+	}
+	return o
+}
+
+// Server writes the streams of one hub.
+type Server struct {
+	hub     *hub.Hub
+	options Options
+
+	mu     sync.Mutex
+	open   int
+	window time.Duration // over which streams close; set when closing is closed
+	closed bool
+	// closing is closed when the streams shall end, empty when they have.
+	closing chan struct{}
+	empty   chan struct{}
+}
+
+// NewServer returns a Server for the hub's streams.
+func NewServer(h *hub.Hub, o Options) *Server {
+	return &Server{hub: h, options: o.withDefaults(), closing: make(chan struct{}), empty: make(chan struct{})}
+}
+
+// Request is what a stream asks for.
+type Request struct {
+	hub.Request
+	// Heartbeat asks for hub.heartbeat events in place of comments: pages
+	// cannot see those.
+	Heartbeat bool
+}
+
+// The reasons why Serve ends a stream, besides the client's leaving.
+var (
+	ErrStalled = errors.New("the client took nothing for too long")
+	ErrClosing = errors.New("the node is closing")
+	ErrFull    = errors.New("the node has as many streams as it may")
+)
+
+// Serve writes the stream until it ends, and returns why: never nil. The
+// answer is always 200, also for a request that cannot be served now, which
+// gets nothing but the advice when to come back: on any other status a
+// browser gives up for good.
+//
+// The caller must abort the response then (http.ErrAbortHandler), so that it
+// ends without the terminating chunk: a client that reads the stream by fetch
+// takes a clean end for the end of everything, an aborted one for a reason to
+// come back.
+func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request) error {
+	c := &connection{server: s, request: q, control: http.NewResponseController(w), writer: w,
+		awake: make(chan struct{}, 1)}
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store, no-transform")
+	header.Set("X-Accel-Buffering", "no")
+	if err := s.enter(); err != nil {
+		return errors.Join(err, c.goodbye())
+	}
+	defer s.leave()
+	subscriber, err := s.hub.Subscribe(q.Request, c)
+	if err != nil {
+		return errors.Join(err, c.goodbye())
+	}
+	defer subscriber.Close()
+	c.subscriber = subscriber
+	if err := c.greet(); err != nil {
+		return err
+	}
+	return c.run(r.Context())
+}
+
+// Open returns how many streams are open.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// Closing reports whether Close was called.
+func (s *Server) Closing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// Close ends all streams, each at a moment of its own within the window and
+// with its own advice when to come back, so that the clients do not all come
+// back at once. It returns when the last one has ended, or with ctx's error.
+// Streams that are asked for meanwhile are sent away.
+func (s *Server) Close(ctx context.Context, window time.Duration) error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed, s.window = true, window
+		close(s.closing)
+		if s.open == 0 {
+			close(s.empty)
+		}
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.empty:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d streams still open: %w", s.Open(), ctx.Err())
+	}
+}
+
+func (s *Server) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrClosing
+	case s.open >= s.options.MaxStreams:
+		return ErrFull
+	}
+	s.open++
+	return nil
+}
+
+func (s *Server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open--; s.closed && s.open == 0 {
+		close(s.empty)
+	}
+}
