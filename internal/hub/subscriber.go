@@ -27,7 +27,7 @@ type Start struct {
 
 // Request is what a subscriber asks for.
 type Request struct {
-	Topics []event.Topic // at least one, none twice
+	Topics []event.Topic // none twice
 	From   Start
 	Form   Form
 }
@@ -73,8 +73,7 @@ type Opening struct {
 }
 
 // Subscribe opens a stream. It asks the bus nothing: what it takes to find
-// the place that was asked for is up to Take. The only errors are ErrNotReady
-// and a faulty request.
+// the place that was asked for is up to Take. The only error is ErrNotReady.
 func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	if h.mark.Load() == nil {
 		return nil, ErrNotReady
