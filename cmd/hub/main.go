@@ -44,9 +44,12 @@ func main() {
 
 // How long a node takes to end: first its streams, then requests in flight.
 const (
-	closeTime    = 10 * time.Second
-	shutdownTime = 10 * time.Second
+	closeTime    = 3 * time.Second
+	shutdownTime = 6 * time.Second // net/http takes a new connection for busy for 5 s
 )
+
+// spareFiles are left for everything that is not a stream.
+const spareFiles = 64
 
 // run serves until ctx ends.
 func run(ctx context.Context, s settings, log *slog.Logger) error {
@@ -54,7 +57,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 		Messages: s.RetainMessages, Bytes: int(s.RetainBytes), Age: s.RetainAge}})
 	h := hub.New(bus, hub.Options{})
 	// A quiet stream's cursor must be renewed before what it names expires.
-	streams := stream.NewServer(h, stream.Options{MaxStreams: s.MaxStreams, CursorEvery: min(5*time.Minute, s.RetainAge/2)})
+	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), CursorEvery: min(5*time.Minute, s.RetainAge/2)})
 	handler, err := web.New(h, bus, streams, web.Options{PublishOrigins: s.PublishOrigins, Log: log})
 	if err != nil {
 		return err
@@ -63,6 +66,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	listener = noisy{listener, log}
 	server := &http.Server{Handler: handler, ConnContext: stream.Tune, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 
@@ -81,7 +85,9 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	g.Go(func() error {
 		<-gctx.Done()
 		defer endHub()
-		return shutdown(context.WithoutCancel(ctx), server, streams)
+		// What is acknowledged from here on nobody would hear of.
+		bus.Close()
+		return shutdown(context.WithoutCancel(ctx), server, streams, log)
 	})
 	log.Info(fmt.Sprintf("Tickertape listens on http://%s; bus: %s", listener.Addr(), bus.Name()))
 	if err := g.Wait(); err != nil {
@@ -93,11 +99,17 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 
 // shutdown sends every stream's client away with advice when to come back,
 // then waits for the requests in flight.
-func shutdown(ctx context.Context, server *http.Server, streams *stream.Server) error {
+func shutdown(ctx context.Context, server *http.Server, streams *stream.Server, log *slog.Logger) error {
 	closing, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
-	err := streams.Close(closing, 0)
+	if err := streams.Close(closing, 0); err != nil {
+		log.Warn("some clients are cut off", slog.Any("reason", err))
+	}
 	ending, cancel := context.WithTimeout(ctx, shutdownTime)
 	defer cancel()
-	return errors.Join(err, server.Shutdown(ending))
+	if err := server.Shutdown(ending); err != nil {
+		log.Warn("some requests are cut off", slog.Any("reason", err))
+		return server.Close()
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -19,7 +20,7 @@ type settings struct {
 	Addr           string           `env:"HUB_ADDR" default:"127.0.0.1:8080" help:"Address to listen on, host:port."`
 	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes. Not in this version, which refuses it."`
 	Insecure       bool             `env:"HUB_INSECURE" help:"Let everyone publish, although the address can be reached from other machines."`
-	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN" help:"Origins, like https://example.com, whose pages may publish, besides the hub's own."`
+	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN" help:"Origins, like https://example.com, whose pages may publish, besides the hub's own under an IP address or localhost."`
 	RetainMessages int              `env:"HUB_RETAIN_MESSAGES" default:"10000" help:"Messages kept of each topic."`
 	RetainBytes    size             `env:"HUB_RETAIN_BYTES" default:"16MiB" help:"Bytes kept of each topic."`
 	RetainAge      time.Duration    `env:"HUB_RETAIN_AGE" default:"24h" help:"How long messages are kept."`
@@ -32,23 +33,22 @@ type settings struct {
 
 // Validate is called by kong.
 func (s *settings) Validate() error {
+	host, port, err := net.SplitHostPort(s.Addr)
 	switch {
+	case err != nil || port == "":
+		return fmt.Errorf("--addr (HUB_ADDR): %q is not of the form host:port, like 127.0.0.1:8080 or [::1]:8080", s.Addr)
 	case s.Redis != "":
 		return errors.New("--redis (HUB_REDIS): this version has only the bus in memory, so nodes cannot be joined yet")
 	case s.RetainMessages < 1 || s.RetainBytes < 1 || s.RetainAge < time.Second || s.Memory < 1 || s.MaxStreams < 1:
-		return errors.New("--retain-messages, --retain-bytes, --memory and --max-streams must be at least 1, --retain-age at least 1s")
-	case !s.Insecure && !isLoopback(s.Addr):
+		return errors.New("--retain-messages, --retain-bytes, --memory and --max-streams must each be at least 1, --retain-age at least 1s")
+	case !s.Insecure && !isLoopback(host):
 		return fmt.Errorf("--addr %s can be reached from other machines, and everyone there could publish: use a loopback address, or say --insecure", s.Addr)
 	}
 	return nil
 }
 
 // isLoopback reports whether only this machine reaches the address.
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
+func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
@@ -73,8 +73,8 @@ func (s *size) UnmarshalText(text []byte) error {
 			break
 		}
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 32)
-	if err != nil {
+	n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 63)
+	if err != nil || n > math.MaxInt>>shift {
 		return fmt.Errorf("%q is not a size like 64KiB, 16MiB or 1GiB", text)
 	}
 	*s = size(n << shift)

@@ -28,7 +28,10 @@ type streams struct {
 
 // note tells the user something that is not the command's result.
 func (s streams) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.err, format+"\n", args...) // nobody is left to be told of an error
+	for line := range strings.Lines(fmt.Sprintf(format, args...) + "\n") {
+		// Nobody is left to be told of an error.
+		_, _ = fmt.Fprintln(s.err, printable(strings.TrimSuffix(line, "\n")))
+	}
 }
 
 // commands are the flags and subcommands.

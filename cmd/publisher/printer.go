@@ -36,7 +36,7 @@ func (p *printer) format(e client.Event) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(nil, "%s %s %s %s", at.In(time.Local).Format("15:04:05.000"), e.Topic, printable(e.Event), indent(data.Text)), nil
+	return fmt.Appendf(nil, "%s %s %s %s", at.In(time.Local).Format("15:04:05.000"), printable(string(e.Topic)), printable(e.Event), indent(data.Text)), nil
 }
 
 // indent makes further lines of data look unlike the begin of another event.

@@ -121,7 +121,7 @@ func (s *send) print(r client.Receipt, std streams) error {
 	if r.Duplicate && s.IdempotencyKey != "" {
 		std.note("publisher: nothing new: a message with this key was published before, under this id")
 	}
-	_, err := fmt.Fprintln(std.out, r.ID)
+	_, err := fmt.Fprintln(std.out, printable(r.ID))
 	return err
 }
 

@@ -76,7 +76,7 @@ type State struct {
 // that the handler took, or of where the stream began. It is empty if there
 // was no connection yet.
 func (c *Client) Listen(ctx context.Context, o ListenOptions, h Handler) (string, error) {
-	if i := strings.IndexFunc(o.Cursor, func(r rune) bool { return r <= ' ' || r > '~' }); i >= 0 {
+	if i := strings.IndexFunc(o.Cursor, notInCursor); i >= 0 {
 		return "", invalid("cursor", "%q has a character at byte %d that no cursor has", o.Cursor, i)
 	}
 	l := &listener{client: c, url: c.events + "?" + o.query().Encode(), handler: h, cursor: o.Cursor, retry: defaultRetry}
@@ -102,6 +102,7 @@ const (
 	defaultRetry = 3 * time.Second
 	minRetry     = 20 * time.Millisecond // whatever a stream asks for
 	maxWait      = 30 * time.Second      // unless a hub asks for more
+	maxAsked     = 5 * time.Minute       // whatever a hub asks for
 )
 
 // listener is one call of Listen.
@@ -183,7 +184,7 @@ func (l *listener) wait(err error) time.Duration {
 		most := max(wait, min(maxWait, wait<<min(l.failures, 10)))
 		wait += rand.N(most - wait + 1)
 	}
-	return max(wait, retryAfter(err))
+	return min(maxAsked, max(wait, retryAfter(err)))
 }
 
 func (l *listener) tell(s State) {

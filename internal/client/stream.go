@@ -40,6 +40,9 @@ func (l *listener) read(ctx context.Context, body io.Reader) (again bool, err er
 		if ctx.Err() != nil {
 			return true, ctx.Err()
 		}
+		if strings.ContainsFunc(e.ID, notInCursor) {
+			return false, fmt.Errorf("%w: an id is no cursor: %.100q", errNotHub, e.ID)
+		}
 		if err := l.take(e); err != nil {
 			return false, err
 		}
@@ -47,6 +50,12 @@ func (l *listener) read(ctx context.Context, body io.Reader) (again bool, err er
 			l.cursor = e.ID
 		}
 	}
+}
+
+// notInCursor reports whether a cursor cannot have the character: cursors are
+// URL-safe, so they can stand in a header and on a command line as they are.
+func notInCursor(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("-._~", r)
 }
 
 var errBroken = errors.New("the stream broke off")

@@ -144,7 +144,7 @@ func describe(err error) error {
 	if errors.As(err, &syntactic) {
 		place := fmt.Sprintf("at byte %d", syntactic.ByteOffset)
 		if syntactic.JSONPointer != "" {
-			place += fmt.Sprintf(", in %q", syntactic.JSONPointer)
+			place += fmt.Sprintf(", in %.100q", syntactic.JSONPointer)
 		}
 		return invalid("body", "is not valid JSON: %v (%s)", syntactic.Err, place)
 	}

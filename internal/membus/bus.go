@@ -64,6 +64,7 @@ type Bus struct {
 	keys      keyring
 	bytes     int
 	sinks     map[*event.Sink]struct{}
+	closed    bool
 }
 
 // New returns an empty Bus: a new store, in its first epoch.
@@ -151,7 +152,18 @@ func (b *Bus) Clock(ctx context.Context) (event.Clock, error) {
 	return event.Clock{Epoch: b.epoch, Position: b.clock, Began: b.began}, ctx.Err()
 }
 
-var errFull = errors.New("the memory of the bus is full: topics hold their limits' worth until it expires")
+// Close ends publishing: what was acknowledged has been fed to every sink when
+// it returns, and nothing more will be acknowledged.
+func (b *Bus) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+}
+
+var (
+	errFull   = errors.New("the memory of the bus is full until some of it expires; the hub's --memory and --retain settings say how much that is")
+	errClosed = errors.New("the node is closing")
+)
 
 // Publish stores and announces messages.
 func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error) {
@@ -168,7 +180,10 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 	if err != nil {
 		return nil, err
 	}
-	if cost := b.cost(messages); b.bytes+cost > b.options.MaxBytes {
+	if b.closed {
+		return nil, &event.UnavailableError{RetryAfter: time.Second, Err: errClosed}
+	}
+	if b.bytes+b.cost(messages) > b.options.MaxBytes {
 		return nil, &event.UnavailableError{RetryAfter: 5 * time.Second, Err: errFull}
 	}
 	receipts := make([]event.Receipt, len(messages))
@@ -191,10 +206,23 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 	return receipts, nil
 }
 
-// cost bounds from above what the messages add to b.bytes.
+// cost bounds from above what the messages add to b.bytes: what they take,
+// less what their topics cut off to keep their limits.
 func (b *Bus) cost(messages []event.Message) (sum int) {
+	type share struct{ messages, bytes int }
+	shares := map[event.Topic]share{}
 	for _, m := range messages {
-		sum += size(m) + keyCost(m.IdempotencyKey) + topicCost(m.Topic)
+		s := shares[m.Topic]
+		shares[m.Topic] = share{s.messages + 1, s.bytes + size(m)}
+		sum += keyCost(m.IdempotencyKey)
+	}
+	for name, s := range shares {
+		sum += s.bytes
+		if t := b.topics[name]; t != nil {
+			sum -= t.excess(s.messages, s.bytes, b.options.Retention)
+		} else {
+			sum += topicCost(name)
+		}
 	}
 	return sum
 }

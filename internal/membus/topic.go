@@ -65,6 +65,22 @@ func (t *topic) trim(limit event.Retention, clock event.Position) (freed int) {
 	return freed
 }
 
+// excess returns how many of the bytes kept now would be cut off if so many
+// messages with so many bytes came.
+func (t *topic) excess(messages, bytes int, limit event.Retention) (freed int) {
+	messages += t.len()
+	bytes += t.weight
+	for _, e := range t.entries() {
+		if messages <= limit.Messages && bytes <= limit.Bytes {
+			break
+		}
+		freed += e.size
+		messages--
+		bytes -= e.size
+	}
+	return freed
+}
+
 // expire cuts off the events that are too old and returns the bytes let go.
 func (t *topic) expire(now time.Time, age time.Duration) (freed int) {
 	for limit := event.Before(now.Add(-age)); t.len() > 0 && !t.oldest().After(limit); {

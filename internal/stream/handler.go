@@ -94,7 +94,23 @@ func (c *connection) run(ctx context.Context) error {
 			closing = nil
 			closeNow = time.After(rand.N(c.server.window + 1))
 		case <-closeNow:
-			return errors.Join(ErrClosing, c.goodbye())
+			return errors.Join(ErrClosing, c.last(), c.goodbye())
+		}
+	}
+}
+
+// last writes what was there before the stream had to end: its publishers
+// were told that it is on its way.
+func (c *connection) last() error {
+	for {
+		blocks, state := c.subscriber.Take(nil, piece)
+		if len(blocks) > 0 {
+			if err := c.writeID(blocks...); err != nil {
+				return err
+			}
+		}
+		if state != hub.More {
+			return nil
 		}
 	}
 }

@@ -279,6 +279,33 @@ func TestCloseSpreadsTheClients(t *testing.T) {
 	})
 }
 
+// TestCloseHandsOutWhatIsThere: what was acknowledged before the streams end
+// reaches them.
+func TestCloseHandsOutWhatIsThere(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		start(t, stream.Options{}, func(n *node) {
+			c := n.get("/")
+			defer c.conn.Close()
+			c.block()
+			var closing sync.WaitGroup
+			n.publish("last words")
+			closing.Go(func() {
+				if err := n.streams.Close(context.Background(), 0); err != nil {
+					t.Error(err)
+				}
+			})
+			if got, _ := c.block(); got["data"] != "last words" {
+				t.Errorf("got %v", got)
+			}
+			if line, _ := c.line(); !strings.HasPrefix(line, "retry: ") {
+				t.Errorf("then came %q", line)
+			}
+			closing.Wait()
+		})
+	}
+}
+
 func TestCloseGivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
 	start(t, stream.Options{}, func(n *node) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,9 +23,16 @@ const (
 	maxBody = 4 << 20
 	// bodyTime is how long a body may take to arrive.
 	bodyTime = 30 * time.Second
-	// publishTime is how long the bus may take for it.
-	publishTime = 5 * time.Second
+	// busTime is how long the bus may take for a request.
+	busTime = 5 * time.Second
 )
+
+// busContext bounds what the bus does for a request. It does not end when the
+// client leaves, nor when it closes its half of the connection, as some do
+// once they have asked: what was asked for in full is done.
+func busContext(c *gin.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.Request.Context()), busTime)
+}
 
 // receipt is the answer to one message.
 type receipt struct {
@@ -44,7 +52,7 @@ func (s *Server) publish(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), publishTime)
+	ctx, cancel := busContext(c)
 	defer cancel()
 	receipts, err := s.bus.Publish(ctx, messages)
 	if err != nil {
@@ -75,6 +83,9 @@ func (s *Server) decode(c *gin.Context) (messages []event.Message, batch bool, e
 	if err != nil {
 		return nil, false, err
 	}
+	if err := onlyOnce(query, c.Request.Header); err != nil {
+		return nil, false, err
+	}
 	d := event.Defaults{Topic: query.Get("topic"), Name: query.Get("event"), Key: query.Get("key"),
 		IdempotencyKey: c.GetHeader("Idempotency-Key")}
 	limit, tooLarge := int64(maxBody), errBodySize
@@ -97,6 +108,23 @@ func (s *Server) decode(c *gin.Context) (messages []event.Message, batch bool, e
 	}
 	m, err := decodeOne(body, d, isJSON)
 	return []event.Message{m}, false, err
+}
+
+// onlyOnce refuses what would not count: a name misspelt or given twice must
+// not end in a message elsewhere than meant, or in one stored twice.
+func onlyOnce(query url.Values, h http.Header) error {
+	for name, values := range query {
+		switch {
+		case name != "topic" && name != "event" && name != "key":
+			return invalid("query", "has an unknown parameter %.64q; topic, event and key are known", name)
+		case len(values) > 1:
+			return invalid(name, "is given %d times in the query", len(values))
+		}
+	}
+	if n := len(h.Values("Idempotency-Key")); n > 1 {
+		return invalid("Idempotency-Key", "is given %d times", n)
+	}
+	return nil
 }
 
 func decodeOne(body []byte, d event.Defaults, isJSON bool) (event.Message, error) {
@@ -139,14 +167,11 @@ func bodyKind(h http.Header) (isJSON bool, err error) {
 }
 
 func readBody(c *gin.Context, limit int64) ([]byte, error) {
-	control := http.NewResponseController(c.Writer)
-	if err := control.SetReadDeadline(time.Now().Add(bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, err
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	if err != nil {
 		return nil, bodyError(err)
 	}
+	c.Writer.Header().Del("Connection") // see boundBody
 	return body, nil
 }
 
@@ -170,8 +195,15 @@ func (s *Server) sameOrigin(c *gin.Context) {
 	if origin == "" || slices.Contains(s.options.PublishOrigins, origin) {
 		return
 	}
-	if u, err := url.Parse(origin); err == nil && u.Host != "" && u.Host == c.Request.Host {
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && u.Host == c.Request.Host && !rebindable(u.Hostname()) {
 		return
 	}
 	s.fail(c, errOrigin)
+}
+
+// rebindable reports whether DNS says which machine the name is. A foreign
+// page can have its own name point to this machine, and is "same origin" then.
+func rebindable(name string) bool {
+	_, err := netip.ParseAddr(name)
+	return err != nil && name != "localhost" && !strings.HasSuffix(name, ".localhost")
 }

@@ -4,6 +4,7 @@ package web
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -44,8 +45,8 @@ var pageFiles embed.FS
 func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, error) {
 	for _, origin := range o.PublishOrigins {
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") || origin != u.Scheme+"://"+u.Host {
-			return nil, fmt.Errorf("publish origin %q is not of the form https://host[:port]", origin)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") || origin != strings.ToLower(origin) || origin != u.Scheme+"://"+u.Host {
+			return nil, fmt.Errorf("publish origin %q is not of the form https://host[:port], in lower case", origin)
 		}
 	}
 	gin.SetMode(gin.ReleaseMode)
@@ -65,17 +66,20 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 func (s *Server) routes() error {
 	open := s.engine.Group("/", cors.New(cors.Config{AllowAllOrigins: true,
 		AllowMethods: []string{http.MethodGet}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
+	alive := func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
 	for path, handler := range map[string]gin.HandlerFunc{
 		"/events":                 s.events,
 		"/topics":                 s.topics,
 		"/topics/:topic":          s.topic,
 		"/topics/:topic/messages": s.messages,
-		"/healthz":                func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) },
+		"/healthz":                alive,
 		"/readyz":                 s.ready,
 	} {
 		open.GET(path, handler)
 		open.OPTIONS(path, noContent)
 	}
+	open.HEAD("/healthz", alive)
+	open.HEAD("/readyz", s.ready)
 	publish := s.engine.Group("/publish", s.sameOrigin)
 	if len(s.options.PublishOrigins) > 0 {
 		publish.Use(cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins,
@@ -130,7 +134,21 @@ func (s *Server) guard(c *gin.Context) {
 		}
 		s.fail(c, fmt.Errorf("panic: %v", p))
 	}()
+	if c.Request.ContentLength != 0 {
+		s.boundBody(c)
+	}
 	c.Next()
+}
+
+// boundBody bounds the time that a body may take. Until somebody has read all
+// of it, the connection is one to close: before an answer on any other,
+// net/http reads what is left of the body, and waits for it.
+func (s *Server) boundBody(c *gin.Context) {
+	deadline := time.Now().Add(bodyTime)
+	if err := http.NewResponseController(c.Writer).SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		s.log.Debug("no read deadline", slog.Any("error", err))
+	}
+	c.Header("Connection", "close")
 }
 
 // ready answers GET /readyz.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -47,6 +48,8 @@ func (s *Server) topics(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
+	ctx, cancel := busContext(c)
+	defer cancel()
 	var match *event.Selector
 	if text := query.Get("select"); text != "" {
 		selector, err := event.ParseSelector(text)
@@ -56,7 +59,7 @@ func (s *Server) topics(c *gin.Context) {
 		}
 		match = &selector
 	}
-	infos, err := s.bus.Topics(c.Request.Context(), match, event.Topic(query.Get("after")), limit+1)
+	infos, err := s.bus.Topics(ctx, match, event.Topic(query.Get("after")), limit+1)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -74,7 +77,9 @@ func (s *Server) topics(c *gin.Context) {
 
 // topic answers GET /topics/{topic}.
 func (s *Server) topic(c *gin.Context) {
-	info, err := s.known(c)
+	ctx, cancel := busContext(c)
+	defer cancel()
+	info, err := s.known(ctx, c.Param("topic"))
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -82,13 +87,13 @@ func (s *Server) topic(c *gin.Context) {
 	c.JSON(http.StatusOK, s.topicState(info))
 }
 
-// known describes the topic that the path names.
-func (s *Server) known(c *gin.Context) (event.TopicInfo, error) {
-	t, err := event.ParseTopic(c.Param("topic"))
+// known describes a topic by its name.
+func (s *Server) known(ctx context.Context, name string) (event.TopicInfo, error) {
+	t, err := event.ParseTopic(name)
 	if err != nil {
 		return event.TopicInfo{}, err
 	}
-	info, ok, err := s.bus.Topic(c.Request.Context(), t)
+	info, ok, err := s.bus.Topic(ctx, t)
 	if err == nil && !ok {
 		err = errNoTopic
 	}
@@ -116,12 +121,14 @@ func (s *Server) messages(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	info, err := s.known(c)
+	ctx, cancel := busContext(c)
+	defer cancel()
+	info, err := s.known(ctx, c.Param("topic"))
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	clock, err := s.bus.Clock(c.Request.Context())
+	clock, err := s.bus.Clock(ctx)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -132,7 +139,7 @@ func (s *Server) messages(c *gin.Context) {
 		return
 	}
 	r.Topic = info.Topic
-	page, err := s.bus.History(c.Request.Context(), r)
+	page, err := s.bus.History(ctx, r)
 	if err != nil {
 		s.fail(c, err)
 		return
