@@ -79,3 +79,15 @@ func converse(t *testing.T, answers ...string) (cursors []string, cursor string,
 	serving.Wait()
 	return cursors, cursor, err
 }
+
+// TestListenRefusesOddIDs: an id goes into a header and into what a user may
+// paste into a shell.
+func TestListenRefusesOddIDs(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"a\x01b", "x; touch y", "$(x)", "é"} {
+		cursors, cursor, err := converse(t, streamHead+"\r\nid: "+id+"\nevent: hub.open\ndata: {}\n\n")
+		if err == nil || cursor != "c0" || len(cursors) != 1 {
+			t.Errorf("%q: ended with %v at %q, having come with %q", id, err, cursor, cursors)
+		}
+	}
+}

@@ -289,14 +289,20 @@ func TestCloseHandsOutWhatIsThere(t *testing.T) {
 			defer c.conn.Close()
 			c.block()
 			var closing sync.WaitGroup
-			n.publish("last words")
+			const last = 10
+			for range last {
+				n.publish(strings.Repeat("x", 10_000)) // together more than one piece
+			}
 			closing.Go(func() {
 				if err := n.streams.Close(context.Background(), 0); err != nil {
 					t.Error(err)
 				}
 			})
-			if got, _ := c.block(); got["data"] != "last words" {
-				t.Errorf("got %v", got)
+			for i := range last {
+				if line, _ := c.line(); !strings.HasPrefix(line, "id: ") {
+					t.Fatalf("in place of event %d came %q", i, line)
+				}
+				c.block()
 			}
 			if line, _ := c.line(); !strings.HasPrefix(line, "retry: ") {
 				t.Errorf("then came %q", line)
