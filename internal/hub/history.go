@@ -187,6 +187,9 @@ func (l *log) deliver(pages []*page) {
 func (l *log) close(page *event.Page, watermark event.Position) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(page.Gaps) == 0 {
+		return false // against the contract; no reason to take the node down
+	}
 	end := page.Gaps[0].Position
 	if end.After(l.floor) {
 		if !l.proven && end.After(watermark) || !l.floor.After(page.After) {
