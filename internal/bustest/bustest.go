@@ -149,10 +149,13 @@ func (s *sink) Feed(stretch event.Stretch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.began {
-		s.began, s.from, s.mark = true, stretch.Watermark, stretch.Watermark
+		s.began, s.from, s.mark = true, stretch.Clock.Position, stretch.Clock.Position
 		if len(stretch.Events) > 0 {
 			s.t.Errorf("the first stretch has events")
 		}
+	}
+	if stretch.Broken {
+		s.t.Errorf("the feed broke, though nothing happened to the store")
 	}
 	last := s.mark
 	for _, e := range stretch.Events {
@@ -161,14 +164,17 @@ func (s *sink) Feed(stretch event.Stretch) {
 		}
 		last = e.Position
 	}
-	if last.After(stretch.Watermark) || s.mark.After(stretch.Watermark) {
-		s.t.Errorf("the watermark went from %v to %v over an event at %v", s.mark, stretch.Watermark, last)
+	if last.After(stretch.Clock.Position) || s.mark.After(stretch.Clock.Position) {
+		s.t.Errorf("the watermark went from %v to %v over an event at %v", s.mark, stretch.Clock.Position, last)
 	}
-	s.mark = stretch.Watermark
+	s.mark = stretch.Clock.Position
 	s.fed = append(s.fed, stretch.Events...)
 	close(s.more)
 	s.more = make(chan struct{})
 }
+
+// Topics returns none: what a break leaves out, nothing here asks for.
+func (s *sink) Topics() []event.Topic { return nil }
 
 // events returns what was fed so far.
 func (s *sink) events() []event.Event {

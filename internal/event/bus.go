@@ -14,12 +14,38 @@ type Clock struct {
 	Ended map[Epoch]Position
 }
 
-// Stretch is a piece of the feed: all events behind the previous stretch's
-// watermark and up to its own, in order of position.
+// EpochOf returns the epoch that gave out the position, as far as the clock
+// remembers: of those that lived longer ago, the oldest one it knows.
+func (c Clock) EpochOf(p Position) Epoch {
+	of, end, found := c.Epoch, Position{}, false
+	for epoch, ended := range c.Ended {
+		if !p.After(ended) && (!found || end.After(ended)) {
+			of, end, found = epoch, ended, true
+		}
+	}
+	return of
+}
+
+// Stretch is a piece of the feed: what lies behind the previous stretch's
+// watermark and up to its own.
 type Stretch struct {
-	Epoch     Epoch
-	Events    []Event
-	Watermark Position
+	// Clock is how the store's clock stood at the end of the stretch. Its
+	// position is the watermark. Its epoch differs from the previous
+	// stretch's only if this one is broken.
+	Clock  Clock
+	Events []Event // in order of position
+	Losses []Loss  // what was found to be gone, in order of position, behind all events
+	// Broken says that the bus could not follow the wire up to here: what
+	// lies in the stretch has to be read from the history. Only of the Intact
+	// topics it is known that there is nothing.
+	Broken bool
+	Intact map[Topic]struct{}
+}
+
+// Loss tells that events of a topic are gone that the feed has handed over.
+type Loss struct {
+	Topic Topic
+	Gap   Gap
 }
 
 // Sink is what a bus feeds: a hub.
@@ -27,6 +53,8 @@ type Sink interface {
 	// Feed takes the next stretch. A bus calls it from one goroutine at a
 	// time; it does not block and does not call the bus.
 	Feed(Stretch)
+	// Topics returns the topics of which the sink keeps what it is fed.
+	Topics() []Topic
 }
 
 // Receipt is the answer to one published message.
@@ -55,6 +83,7 @@ type Range struct {
 // that end, nobody knows how much of it lay within: then Upto is After, and
 // the one Gap has its position beyond the range.
 type Page struct {
+	Epoch  Epoch // the store's, when the page was read
 	After  Position
 	Upto   Position
 	Events []Event

@@ -34,6 +34,11 @@ type encoding struct {
 	body  int // where what follows the id line begins
 }
 
+// holeFrame returns the place of a hole of the topic.
+func holeFrame(t event.Topic, g event.Gap) *frame {
+	return &frame{event: event.Event{Topic: t, Position: g.Position}, gap: g}
+}
+
 // hole reports whether the frame is the place of a hole.
 func (f *frame) hole() bool { return f.gap.Reason != "" }
 

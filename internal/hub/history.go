@@ -61,6 +61,9 @@ func (h *Hub) judge(ctx context.Context, waiting []*Subscriber) error {
 	if err != nil {
 		return err
 	}
+	if clock.Epoch != h.mark.Load().clock.Epoch {
+		return errRunning // the feed has yet to come to this epoch
+	}
 	for _, s := range waiting {
 		s.clock.Store(&clock)
 		s.waker.Wake(s)
@@ -68,9 +71,10 @@ func (h *Hub) judge(ctx context.Context, waiting []*Subscriber) error {
 	return nil
 }
 
-// errRunning says that a topic was trimmed faster than the feed brings its
-// events: the read has to be tried again when the feed has got on.
-var errRunning = errors.New("hub: the topic was trimmed beyond the watermark while it was read")
+// errRunning says that the store is further than the feed, by an epoch or
+// because a topic was trimmed faster than the feed brings its events: the read
+// has to be tried again when the feed has got on.
+var errRunning = errors.New("hub: the store is ahead of the feed")
 
 // fill reads what the log's subscribers want and wakes them. Those who came
 // while it was reading share the next round: whoever comes back with
@@ -114,7 +118,8 @@ func (h *Hub) readPage(ctx context.Context, l *log, r event.Range) (*page, error
 	if err != nil {
 		return nil, err
 	}
-	if answer.Upto == r.After && !l.close(&answer, h.mark.Load().position) {
+	now := h.mark.Load().clock
+	if answer.Epoch != now.Epoch || answer.Upto == r.After && !l.close(&answer, now.Position) {
 		return nil, errRunning
 	}
 	p := newPage(l, answer)

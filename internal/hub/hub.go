@@ -24,6 +24,8 @@ package hub
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,19 +98,16 @@ type Hub struct {
 	touched []*log // by the stretch in hand; the feed's own
 }
 
-// watermark is how far the logs are complete, and when that became known.
+// watermark is how far the logs are complete, as the store's clock stood then,
+// and when that became known.
 type watermark struct {
-	epoch    event.Epoch
-	position event.Position
-	at       time.Time
+	clock event.Clock
+	at    time.Time
 }
-
-// clock returns what the watermark alone tells of the store's clock.
-func (m *watermark) clock() event.Clock { return event.Clock{Epoch: m.epoch, Position: m.position} }
 
 // now estimates the store's time: a node's own clock may differ.
 func (m *watermark) now() time.Time {
-	return m.position.Time().Add(time.Since(m.at))
+	return m.clock.Position.Time().Add(time.Since(m.at))
 }
 
 type idleLog struct {
@@ -158,28 +157,57 @@ func (h *Hub) Subscribers(t event.Topic) int {
 func (h *Hub) Feed(s event.Stretch) {
 	h.touched = h.touched[:0]
 	h.mu.RLock()
+	mark := h.mark.Load()
 	complete := event.Position{}
-	if mark := h.mark.Load(); mark != nil {
-		complete = mark.position
+	if mark != nil {
+		complete = mark.clock.Position
+	}
+	if s.Broken && mark != nil {
+		h.mend(s, mark.clock)
 	}
 	for _, e := range s.Events {
-		l := h.logs[e.Topic]
-		if l == nil {
-			continue
-		}
-		if l.append(e, complete, h) {
-			h.touched = append(h.touched, l)
-		}
+		h.append(&frame{event: e}, complete)
 	}
-	first := h.mark.Swap(&watermark{epoch: s.Epoch, position: s.Watermark, at: time.Now()}) == nil
+	for _, l := range s.Losses {
+		h.append(holeFrame(l.Topic, l.Gap), complete)
+	}
+	h.mark.Store(&watermark{clock: s.Clock, at: time.Now()})
 	h.mu.RUnlock()
-	if first {
+	if mark == nil {
 		close(h.ready)
 	}
 	for _, l := range h.touched {
 		l.wake()
 	}
 	clear(h.touched)
+}
+
+// append adds the frame to its topic's log, if there is one. Only the feed
+// calls it.
+func (h *Hub) append(f *frame, complete event.Position) {
+	if l := h.logs[f.event.Topic]; l != nil && l.append(f, complete, h) {
+		h.touched = append(h.touched, l)
+	}
+}
+
+// mend bridges a break in the feed: the logs of topics that may have events in
+// it begin anew behind it, and whoever is not that far reads the history.
+// Where the break took the store's epoch along, nothing counts any more that
+// stands behind the end of the old one.
+func (h *Hub) mend(s event.Stretch, before event.Clock) {
+	base, _ := s.Clock.Resolve(event.Cursor{Epoch: before.Epoch, Position: before.Position})
+	for _, l := range h.logs {
+		if _, intact := s.Intact[l.topic]; l.mend(base, s.Clock.Position, intact, h) {
+			h.touched = append(h.touched, l)
+		}
+	}
+}
+
+// Topics implements event.Sink.
+func (h *Hub) Topics() []event.Topic {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.Collect(maps.Keys(h.logs))
 }
 
 // join adds the subscriber to the topic's log, which it makes if need be, and
@@ -189,7 +217,7 @@ func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 	defer h.mu.Unlock()
 	l := h.logs[t]
 	if l == nil {
-		l = newLog(t, h.mark.Load().position)
+		l = newLog(t, h.mark.Load().clock.Position)
 		h.logs[t] = l
 	}
 	l.mu.Lock()

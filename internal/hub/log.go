@@ -38,26 +38,25 @@ func newLog(t event.Topic, watermark event.Position) *log {
 	return &log{topic: t, floor: watermark}
 }
 
-// append adds the topic's next event and reports whether it is the first one
-// of its stretch.
-func (l *log) append(e event.Event, complete event.Position, h *Hub) bool {
+// append adds the topic's next event, or hole, and reports whether it is the
+// first change of its stretch.
+func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	prev := f.event.Prev
 	last := event.Latest(complete, l.floor)
 	if len(l.frames) > l.head {
 		last = event.Latest(last, l.frames[len(l.frames)-1].position())
 	}
-	if e.Prev.After(last) {
+	if prev.After(last) {
 		// The feed could not bring what was lost meanwhile: the log
 		// begins anew, and the history tells of the hole.
-		h.bytes.Add(-int64(l.bytes))
-		l.frames, l.head, l.bytes = nil, 0, 0
-		l.floor, l.proven = e.Prev, true
+		l.restart(prev, h)
+		l.proven = true
 	}
-	if l.head == len(l.frames) && !e.Prev.After(l.floor) {
-		l.floor, l.proven = e.Prev, true // nothing of the topic lay between
+	if l.head == len(l.frames) && !f.hole() && !prev.After(l.floor) {
+		l.floor, l.proven = prev, true // nothing of the topic lay between
 	}
-	f := &frame{event: e}
 	l.frames = append(l.frames, f)
 	l.bytes += f.size()
 	h.bytes.Add(int64(f.size()))
@@ -72,9 +71,38 @@ func (l *log) append(e event.Event, complete event.Position, h *Hub) bool {
 		l.frames = slices.Clone(l.frames[l.head:])
 		l.head = 0
 	}
+	return l.touch()
+}
+
+// touch reports whether this is the log's first change of the stretch.
+func (l *log) touch() bool {
 	first := !l.touched
 	l.touched = true
 	return first
+}
+
+// restart empties the log, which begins at floor now.
+func (l *log) restart(floor event.Position, h *Hub) {
+	h.bytes.Add(-int64(l.bytes))
+	l.frames, l.head, l.bytes = nil, 0, 0
+	l.floor, l.proven = floor, false
+}
+
+// mend bridges a break from base, up to which what was fed still counts, to
+// the position upto, and reports whether the log changed. If it is intact,
+// nothing of the topic lies in the break.
+func (l *log) mend(base, upto event.Position, intact bool, h *Hub) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(behind(l.frames[l.head:], base)) > 0 {
+		intact = false // the store lost what was fed
+	}
+	if intact {
+		l.floor = event.Earliest(l.floor, base)
+		return false
+	}
+	l.restart(upto, h)
+	return l.touch()
 }
 
 // over reports whether the log has to give up its oldest frame: for its own
@@ -122,25 +150,26 @@ type view struct {
 	upto   event.Position
 }
 
-// view returns what there is for the source behind after, up to the watermark
-// at most. If nothing here reaches back that far, it notes that the subscriber
+// view returns what there is for the source behind after, up to the watermark,
+// which is now, at most. If nothing here reaches back that far, it notes that the subscriber
 // wants it and reports false; the subscriber is woken when it is there.
 //
 // The source keeps the page that it reads from until it is through with it.
 // Could others push it out before, then a stream of many topics, which needs a
 // page of each at the same time, might never have them all.
-func (l *log) view(s *Subscriber, src *source, after, watermark event.Position) (view, bool) {
+func (l *log) view(s *Subscriber, src *source, after event.Position, now event.Clock) (view, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.floor.After(after) {
 		src.page = nil
-		return view{source: src, frames: behind(l.frames[l.head:], after), upto: watermark}, true
+		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
 	}
-	if src.page == nil || !src.page.covers(after) {
-		src.page = l.shared(func(p *page) bool { return p.covers(after) })
+	covers := func(p *page) bool { return p.epoch == now.Epoch && p.covers(after) }
+	if src.page == nil || !covers(src.page) {
+		src.page = l.shared(covers)
 	}
 	if p := src.page; p != nil {
-		return view{source: src, frames: behind(p.frames, after), upto: event.Earliest(p.upto, watermark)}, true
+		return view{source: src, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position)}, true
 	}
 	l.want(s, want{source: src, after: after})
 	return view{}, false
@@ -148,18 +177,20 @@ func (l *log) view(s *Subscriber, src *source, after, watermark event.Position) 
 
 // tail returns the position behind which the last n events up to opened
 // stand, or all if there are fewer. If nothing here tells, it behaves as view does.
-func (l *log) tail(s *Subscriber, src *source, n int, opened, watermark event.Position) (event.Position, bool) {
+func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position, now event.Clock) (event.Position, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	frames := l.frames[l.head:]
 	upto := len(frames) - len(behind(frames, opened))
 	switch {
-	case upto >= n && !opened.After(watermark):
-		return frames[upto-n].event.Prev, true
-	case l.floor.IsZero() && !opened.After(watermark):
+	case upto >= n && !opened.After(now.Position):
+		if first := lastEvent(frames[:upto], n); first != nil {
+			return first.event.Prev, true
+		}
+	case l.floor.IsZero() && !opened.After(now.Position):
 		return event.Position{}, true
 	}
-	begins := func(p *page) bool { return p.last == n && p.opened == opened }
+	begins := func(p *page) bool { return p.epoch == now.Epoch && p.last == n && p.opened == opened }
 	if src.page == nil || !begins(src.page) {
 		src.page = l.shared(begins)
 	}
@@ -168,6 +199,20 @@ func (l *log) tail(s *Subscriber, src *source, n int, opened, watermark event.Po
 	}
 	l.want(s, want{source: src, last: n, opened: opened})
 	return event.Position{}, false
+}
+
+// lastEvent returns the n-th event from the end, holes not counted, or nil if
+// there are fewer.
+func lastEvent(frames []*frame, n int) *frame {
+	for _, f := range slices.Backward(frames) {
+		if !f.hole() {
+			n--
+		}
+		if n == 0 {
+			return f
+		}
+	}
+	return nil
 }
 
 // shared returns the first shared page that fits, or nil. l.mu is held.

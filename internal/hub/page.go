@@ -10,6 +10,7 @@ import (
 // complete behind after, up to and including upto.
 type page struct {
 	log    *log
+	epoch  event.Epoch // it says nothing in another one
 	after  event.Position
 	upto   event.Position
 	frames []*frame
@@ -25,7 +26,7 @@ type page struct {
 const emptyPage = 256
 
 func newPage(l *log, from event.Page) *page {
-	p := &page{log: l, after: from.After, upto: from.Upto, made: time.Now(), bytes: emptyPage,
+	p := &page{log: l, epoch: from.Epoch, after: from.After, upto: from.Upto, made: time.Now(), bytes: emptyPage,
 		frames: make([]*frame, 0, len(from.Events)+len(from.Gaps))}
 	events := from.Events
 	for _, g := range from.Gaps {
@@ -33,7 +34,7 @@ func newPage(l *log, from event.Page) *page {
 			p.add(&frame{event: events[0]})
 			events = events[1:]
 		}
-		p.add(&frame{event: event.Event{Topic: l.topic, Position: g.Position}, gap: g})
+		p.add(holeFrame(l.topic, g))
 	}
 	for _, e := range events {
 		p.add(&frame{event: e})

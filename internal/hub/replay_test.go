@@ -62,7 +62,7 @@ type lagging struct {
 
 func (b *lagging) Run(ctx context.Context, sink event.Sink) error {
 	c, _ := b.Clock(ctx)
-	sink.Feed(event.Stretch{Epoch: c.Epoch, Watermark: c.Position})
+	sink.Feed(event.Stretch{Clock: c})
 	b.sink <- sink
 	<-ctx.Done()
 	return ctx.Err()
@@ -93,7 +93,7 @@ func TestHoleInTheFeed(t *testing.T) {
 		send(t, bus, "a", "1", "2", "3", "4", "5")
 		after, _ := bus.Clock(t.Context())
 		page, _ := bus.History(t.Context(), event.Range{Topic: "a", After: before.Position, Upto: after.Position})
-		sink.Feed(event.Stretch{Epoch: after.Epoch, Events: page.Events, Watermark: after.Position})
+		sink.Feed(event.Stretch{Clock: after, Events: page.Events})
 		if text := texts(s); !strings.Contains(text, "hub.gap") {
 			t.Errorf("1 to 3 are missing, and nothing is said: %s", text)
 		}
@@ -116,7 +116,7 @@ func TestLastAheadOfTheWatermark(t *testing.T) {
 			send(t, bus, "a", texts...)
 			after, _ := bus.Clock(t.Context())
 			page, _ := bus.History(t.Context(), event.Range{Topic: "a", After: before.Position, Upto: after.Position})
-			sink.Feed(event.Stretch{Epoch: after.Epoch, Events: page.Events, Watermark: after.Position})
+			sink.Feed(event.Stretch{Clock: after, Events: page.Events})
 			return after
 		}
 		feed("1", "2", "3")
@@ -128,7 +128,7 @@ func TestLastAheadOfTheWatermark(t *testing.T) {
 		synctest.Wait()
 		text := texts(s)
 		page, _ := bus.History(t.Context(), event.Range{Topic: "a", After: before.Position, Upto: after.Position})
-		sink.Feed(event.Stretch{Epoch: after.Epoch, Events: page.Events, Watermark: after.Position})
+		sink.Feed(event.Stretch{Clock: after, Events: page.Events})
 		text += texts(s)
 		if n := strings.Count(text, "data: "); n != 2 {
 			t.Errorf("last=2 brought %d: %s", n, text)

@@ -97,8 +97,8 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 // begin turns a start into a cursor. Every start has one, so that a client
 // that is cut off before its first event comes back to the same place.
 func (s *Subscriber) begin(from Start, mark *watermark) {
-	now := event.Cursor{Epoch: mark.epoch, Position: mark.position}
-	replay := event.Cursor{Epoch: mark.epoch, Opened: mark.position}
+	now := event.Cursor{Epoch: mark.clock.Epoch, Position: mark.clock.Position}
+	replay := event.Cursor{Epoch: mark.clock.Epoch, Opened: mark.clock.Position}
 	switch {
 	case from.Cursor != "":
 		s.resume(from.Cursor, mark)
@@ -107,7 +107,7 @@ func (s *Subscriber) begin(from Start, mark *watermark) {
 		s.cursor = replay
 	case from.Since > 0:
 		s.cursor = replay
-		s.cursor.Position = event.Earliest(event.Before(mark.now().Add(-from.Since)), mark.position)
+		s.cursor.Position = event.Earliest(event.Before(mark.now().Add(-from.Since)), mark.clock.Position)
 	case from.Last > 0:
 		s.cursor = replay
 		s.cursor.Last = from.Last
@@ -118,21 +118,23 @@ func (s *Subscriber) begin(from Start, mark *watermark) {
 	s.opening.ID = s.cursor.String()
 }
 
-// resume begins at a client's cursor. One of another store, or that nobody
-// can read, needs no clock to be judged.
+// resume begins at a client's cursor. Unless it is ahead of the watermark, or
+// of an epoch that the hub does not know, it needs no clock to be judged.
 func (s *Subscriber) resume(text string, mark *watermark) {
 	cursor, err := event.ParseCursor(text)
-	if err != nil || cursor.Epoch.Store != mark.epoch.Store || cursor.Epoch.Number == 0 {
+	if err != nil || cursor.Epoch.Store != mark.clock.Epoch.Store || cursor.Epoch.Number == 0 {
 		// Until the client has the notice of its loss, its cursor stays
 		// one that leads here again.
-		s.opening.ID = event.Cursor{Epoch: event.Epoch{Store: mark.epoch.Store}}.String()
-		s.lose(mark.clock(), mark.position, event.BadCursor)
+		s.opening.ID = event.Cursor{Epoch: event.Epoch{Store: mark.clock.Epoch.Store}}.String()
+		s.lose(mark.clock, mark.clock.Position, event.BadCursor)
 		return
 	}
 	s.cursor = cursor
 	s.opening = Opening{ID: cursor.String(), Resumed: true}
-	s.settled = cursor.Epoch == mark.epoch &&
-		!event.Latest(cursor.Position, cursor.Opened).After(mark.position)
+	_, s.settled = mark.clock.Ended[cursor.Epoch]
+	if cursor.Epoch == mark.clock.Epoch {
+		s.settled = !event.Latest(cursor.Position, cursor.Opened).After(mark.clock.Position)
+	}
 }
 
 // settle judges the cursor by the store's clock, and reports whether it could.
@@ -141,20 +143,35 @@ func (s *Subscriber) settle() bool {
 	if clock == nil {
 		return false
 	}
+	s.settled = true
+	s.judge(*clock)
+	return true
+}
+
+// follow keeps the cursor in the epoch of the watermark: when that one has
+// changed, the stream goes on from what the new epoch has of the old one.
+func (s *Subscriber) follow(now event.Clock) {
+	if s.cursor.Epoch != now.Epoch {
+		s.judge(now)
+	}
+}
+
+// judge finds the cursor's place in the clock's epoch.
+func (s *Subscriber) judge(clock event.Clock) {
 	position, reason := clock.Resolve(s.cursor)
 	if reason != "" {
 		text := s.cursor.String()
 		s.after = &text
-		s.lose(*clock, position, reason)
-		return true
+		s.lose(clock, position, reason)
+		return
 	}
 	// The same for where the stream opened. A made-up one must not name a
 	// place that the store has yet to come to: the page read up to there is
 	// shared, and would pass for complete.
-	s.cursor.Opened = event.Earliest(s.cursor.Opened, clock.Position)
+	opened := s.cursor
+	opened.Position = event.Earliest(s.cursor.Opened, clock.Position)
+	s.cursor.Opened, _ = clock.Resolve(opened)
 	s.cursor.Position, s.cursor.Epoch = position, clock.Epoch
-	s.settled = true
-	return true
 }
 
 // lose gives up what the client has seen: it goes on from position.

@@ -35,8 +35,11 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 	}
 	for {
 		mark := s.hub.mark.Load() // first; see the package comment
+		if s.follow(mark.clock); s.lost != "" {
+			return s.reportLost(dst), More
+		}
 		var space [4]view
-		views, limit, ok := s.views(space[:0], mark.position)
+		views, limit, ok := s.views(space[:0], mark.clock)
 		if !ok {
 			return dst, Behind
 		}
@@ -44,11 +47,8 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 		if dst = s.merge(dst, max, views, limit); len(dst) > before {
 			return dst, More
 		}
-		if mark.position.After(limit) {
+		if mark.clock.Position.After(limit) {
 			continue // that page is done with; on to what comes next
-		}
-		if !s.cursor.Position.After(mark.position) {
-			s.cursor.Epoch = mark.epoch
 		}
 		s.live = true
 		s.armed.Store(true)
@@ -64,19 +64,19 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 // views returns what each topic has behind the cursor and up to which
 // position all of them are complete, or false if one of them has to be read
 // first.
-func (s *Subscriber) views(views []view, watermark event.Position) ([]view, event.Position, bool) {
-	limit, complete := watermark, true
+func (s *Subscriber) views(views []view, now event.Clock) ([]view, event.Position, bool) {
+	limit, complete := now.Position, true
 	for i := range s.sources {
 		src := &s.sources[i]
 		if src.last > 0 {
-			from, ok := src.log.tail(s, src, src.last, s.cursor.Opened, watermark)
+			from, ok := src.log.tail(s, src, src.last, s.cursor.Opened, now)
 			if !ok {
 				complete = false
 				continue
 			}
 			src.from, src.last = from, 0
 		}
-		v, ok := src.log.view(s, src, event.Latest(s.cursor.Position, src.from), watermark)
+		v, ok := src.log.view(s, src, event.Latest(s.cursor.Position, src.from), now)
 		if !ok {
 			complete = false
 			continue
@@ -159,9 +159,6 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 		}
 	}
 	s.cursor.Position = p
-	if live != nil {
-		s.cursor.Epoch = live.event.Epoch
-	}
 	return s.appendFrame(s.appendGaps(dst, gaps, live == nil), live)
 }
 

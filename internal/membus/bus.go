@@ -91,7 +91,7 @@ func (b *Bus) Ready() error { return nil }
 func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
 	b.mu.Lock()
 	b.sinks[&sink] = struct{}{}
-	sink.Feed(event.Stretch{Epoch: b.epoch, Watermark: b.clock})
+	sink.Feed(event.Stretch{Clock: b.now()})
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()
@@ -141,15 +141,19 @@ func (b *Bus) sweep(now time.Time) {
 
 func (b *Bus) feed(events []event.Event) {
 	for sink := range b.sinks {
-		(*sink).Feed(event.Stretch{Epoch: b.epoch, Events: events, Watermark: b.clock})
+		(*sink).Feed(event.Stretch{Clock: b.now(), Events: events})
 	}
+}
+
+func (b *Bus) now() event.Clock {
+	return event.Clock{Epoch: b.epoch, Position: b.clock, Began: b.began}
 }
 
 // Clock reads the clock.
 func (b *Bus) Clock(ctx context.Context) (event.Clock, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return event.Clock{Epoch: b.epoch, Position: b.clock, Began: b.began}, ctx.Err()
+	return b.now(), ctx.Err()
 }
 
 // Close ends publishing: what was acknowledged has been fed to every sink when
@@ -255,7 +259,9 @@ func (b *Bus) History(ctx context.Context, r event.Range) (event.Page, error) {
 		t = newTopic(r.Topic, b.forgotten, b.options.Retention.Age)
 	}
 	b.bytes -= t.expire(time.Now(), b.options.Retention.Age)
-	return t.page(r), nil
+	page := t.page(r)
+	page.Epoch = b.epoch
+	return page, nil
 }
 
 // Topics lists topics by name.

@@ -16,7 +16,8 @@ import (
 // nobody is a sink that lets go of all that it is fed.
 type nobody struct{}
 
-func (nobody) Feed(event.Stretch) {}
+func (nobody) Feed(event.Stretch)    {}
+func (nobody) Topics() []event.Topic { return nil }
 
 // inBubble runs a test over a running bus in time that is the test's own.
 func inBubble(t *testing.T, o membus.Options, test func(*testing.T, *membus.Bus)) {
