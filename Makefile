@@ -1,6 +1,6 @@
 # What the checks run besides Go: program, or program:package where Debian's
 # package has another name. The race detector needs the C compiler.
-programs := gcc node:nodejs npm chromium
+programs := gcc node:nodejs npm chromium redis-server
 
 # GOFLAGS may turn Go's own stamp off, and a tarball has no git at all.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)

@@ -1,0 +1,15 @@
+//go:build !unix
+
+package redistest
+
+import "syscall"
+
+// Signals that no process takes: Stop and Cont fail the test.
+const (
+	stopSignal = syscall.Signal(-1)
+	contSignal = syscall.Signal(-1)
+)
+
+func dieWithParent() *syscall.SysProcAttr { return nil }
+
+func stopped(int) bool { return true }

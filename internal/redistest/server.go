@@ -1,0 +1,248 @@
+// Package redistest runs real redis-server processes for tests, and a TCP
+// proxy that harms the way to them: what a store and a network do on a bad
+// day, at the moment that a test chooses.
+package redistest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	// startTime is how long a server may take until it answers, with all its
+	// data loaded.
+	startTime = 30 * time.Second
+	// lookAgain is the pause between two looks at something that only tells
+	// when asked.
+	lookAgain = 10 * time.Millisecond
+	// logTail is how much of a server's log a failed test shows, in bytes.
+	logTail = 4 << 10
+)
+
+// Server is a redis-server process. It keeps nothing of its own accord:
+// without a Save, or an append-only file asked for in Start's arguments, it
+// comes back empty, and neither Kill nor the test's end writes anything.
+//
+// Do and JSON may be called by any goroutine at any time. All other methods
+// fail the test on any error; they are for the test's own goroutine.
+type Server struct {
+	Addr string // host:port, the same for all its lives
+	URL  string // redis://…/0, with the password if there is one
+
+	t        testing.TB
+	dir      string // its log, and the data directory
+	args     []string
+	password string
+	process  *process // nil while it is down
+}
+
+// errPortTaken says that another process has the port.
+var errPortTaken = errors.New("the port is taken")
+
+// Start starts a server on a free port of 127.0.0.1 that ends with the test,
+// and even if the test's process is killed. The arguments are redis-server's,
+// such as "--appendonly", "yes"; port, address and directory are not theirs to
+// choose. A test whose redis-server is missing fails.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	for _, program := range [...]string{"redis-server", "redis-cli"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("%s is missing: make test installs it", program)
+		}
+	}
+	s := &Server{t: t, dir: t.TempDir(), args: args, password: passwordIn(args)}
+	s.makeData()
+	t.Cleanup(s.end)
+	err := errPortTaken
+	for tries := 0; errors.Is(err, errPortTaken) && tries < 20; tries++ {
+		if s.Addr, err = freeAddr(); err == nil {
+			err = s.launch()
+		}
+	}
+	if err != nil {
+		t.Fatalf("start redis-server: %v", err)
+	}
+	s.URL = "redis://" + s.Addr + "/0"
+	if s.password != "" {
+		s.URL = "redis://default:" + s.password + "@" + s.Addr + "/0"
+	}
+	return s
+}
+
+// Kill ends the server as a power cut does, frozen or not, and returns when
+// it is dead. Killing a dead server does nothing.
+func (s *Server) Kill() {
+	s.t.Helper()
+	if s.process == nil {
+		return
+	}
+	if err := s.process.kill(); err != nil {
+		s.t.Fatalf("kill redis-server: %v", err)
+	}
+	s.process = nil
+}
+
+// Restart starts the server again, on its old port, from what its directory
+// holds; one that still runs is killed first. It returns when the server
+// answers, with all its data loaded.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Kill()
+	if err := s.launch(); err != nil {
+		s.t.Fatalf("restart redis-server: %v", err)
+	}
+}
+
+// Stop freezes the server: connections stay, the kernel even takes new ones
+// and what they send, and nothing answers. It returns when the server stands.
+func (s *Server) Stop() {
+	s.t.Helper()
+	s.signal(stopSignal)
+	for !stopped(s.process.id()) {
+		time.Sleep(lookAgain)
+	}
+}
+
+// Cont lets a frozen server go on, first of all with what came meanwhile.
+func (s *Server) Cont() {
+	s.t.Helper()
+	s.signal(contSignal)
+}
+
+func (s *Server) signal(signal os.Signal) {
+	s.t.Helper()
+	if s.process == nil {
+		s.t.Fatalf("%v: redis-server is down", signal)
+	}
+	if err := s.process.cmd.Process.Signal(signal); err != nil {
+		s.t.Fatalf("%v redis-server: %v", signal, err)
+	}
+}
+
+// Save writes the data to the dump that the server starts from when it has no
+// append-only file. So a Kill and a Restart some time later bring it back as
+// it was at the Save.
+func (s *Server) Save() {
+	s.t.Helper()
+	s.Must("SAVE")
+}
+
+// Wipe removes the files of a server that is down: it comes back empty.
+func (s *Server) Wipe() {
+	s.t.Helper()
+	if s.process != nil {
+		s.t.Fatal("wipe: redis-server runs")
+	}
+	if err := os.RemoveAll(s.data()); err != nil {
+		s.t.Fatal(err)
+	}
+	s.makeData()
+}
+
+func (s *Server) data() string    { return filepath.Join(s.dir, "data") }
+func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
+
+func (s *Server) makeData() {
+	s.t.Helper()
+	if err := os.Mkdir(s.data(), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// launch starts the process and waits until it answers as itself: on a port
+// that was taken in the meantime, somebody else does.
+func (s *Server) launch() error {
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"--save", "", "--appendonly", "no"}, s.args...)
+	args = append(args, "--bind", "127.0.0.1", "--port", port, "--dir", s.data(), "--logfile", "", "--daemonize", "no")
+	output, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	p, err := spawn(output, "redis-server", args...)
+	_ = output.Close() // the process has its own
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	if err := s.awaitReady(ctx, p); err != nil {
+		return errors.Join(err, p.kill())
+	}
+	s.process = p
+	return nil
+}
+
+func (s *Server) awaitReady(ctx context.Context, p *process) error {
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
+	for {
+		info, err := s.Do("INFO")
+		switch own := strings.Contains(info, fmt.Sprintf("process_id:%d\r", p.id())); {
+		case err == nil && own && strings.Contains(info, "\nloading:0\r"):
+			return nil
+		case err == nil && !own:
+			return errPortTaken
+		}
+		select {
+		case <-look.C:
+		case <-p.ended:
+			if strings.Contains(s.log(), "Failed listening on port") {
+				return errPortTaken
+			}
+			return fmt.Errorf("redis-server ended: %s", s.log())
+		case <-ctx.Done():
+			return fmt.Errorf("no answer in %v (last: %w)", startTime, err)
+		}
+	}
+}
+
+func (s *Server) end() {
+	s.Kill()
+	if s.t.Failed() {
+		s.t.Logf("the log of redis-server %s:\n%s", s.Addr, s.log())
+	}
+}
+
+// log returns the end of the server's log.
+func (s *Server) log() string {
+	text, err := os.ReadFile(s.logFile())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-logTail):])
+}
+
+// freeAddr returns an address that nobody listens on. Its port lies below
+// those that systems give to whoever asks for any: else another connection
+// could take it while the server is down.
+func freeAddr() (string, error) {
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errPortTaken, err)
+	}
+	return addr, listener.Close()
+}
+
+func passwordIn(args []string) string {
+	for i, arg := range args {
+		if arg == "--requirepass" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return ""
+}
