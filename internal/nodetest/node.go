@@ -23,6 +23,7 @@ import (
 type Options struct {
 	Addr   string // to listen on; 127.0.0.1:0
 	Bus    membus.Options
+	Over   hub.Bus // a bus that others share, in place of one of its own
 	Hub    hub.Options
 	Stream stream.Options
 	Web    web.Options
@@ -32,7 +33,7 @@ type Options struct {
 type Node struct {
 	URL     string
 	Addr    string
-	Bus     *membus.Bus
+	Bus     hub.Bus
 	Hub     *hub.Hub
 	Streams *stream.Server
 
@@ -41,7 +42,8 @@ type Node struct {
 	stop  func()
 }
 
-// Start starts a node that ends with the test.
+// Start starts a node that ends with the test. It returns when the node is
+// ready, but does not wait for a shared bus: its store may be away.
 func Start(t testing.TB, o Options) *Node {
 	t.Helper()
 	if o.Addr == "" {
@@ -54,8 +56,11 @@ func Start(t testing.TB, o Options) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &Node{Addr: listener.Addr().String(), Bus: membus.New(o.Bus), conns: map[net.Conn]struct{}{}}
+	n := &Node{Addr: listener.Addr().String(), Bus: o.Over, conns: map[net.Conn]struct{}{}}
 	n.URL = "http://" + n.Addr
+	if n.Bus == nil {
+		n.Bus = membus.New(o.Bus)
+	}
 	n.Hub = hub.New(n.Bus, o.Hub)
 	n.Streams = stream.NewServer(n.Hub, o.Stream)
 	handler, err := web.New(n.Hub, n.Bus, n.Streams, o.Web)
@@ -86,12 +91,14 @@ func Start(t testing.TB, o Options) *Node {
 		running.Wait()
 	})
 	t.Cleanup(n.stop)
-	<-n.Hub.Ready()
+	if o.Over == nil {
+		<-n.Hub.Ready()
+	}
 	return n
 }
 
 // Stop ends the node at once, as a crash would: its clients' connections
-// break, its store is gone.
+// break, and a store of its own is gone.
 func (n *Node) Stop() { n.stop() }
 
 // Cut breaks all connections to the node, which itself goes on, and returns

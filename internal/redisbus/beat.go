@@ -1,0 +1,90 @@
+package redisbus
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tickertape/internal/event"
+)
+
+const (
+	sweepEvery = 10  // beats
+	sweepPage  = 100 // topics dropped by one call
+	reportPage = 200 // losses reported by one call
+)
+
+// beat makes the clock go on, so that watermarks rise while nothing is
+// published, and a subscription that hears nothing is found out; and it does
+// what has to be done from time to time.
+func (b *Bus) beat(ctx context.Context) {
+	tick := time.NewTicker(b.options.Beat)
+	defer tick.Stop()
+	more := false
+	for n := 0; ; n++ {
+		if clock, err := b.readClock(ctx); err == nil {
+			b.accepted(clock.Position)
+			b.report(ctx)
+			if more || n%sweepEvery == 0 {
+				more = b.sweep(ctx)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// readClock makes a call that only moves the clock.
+func (b *Bus) readClock(ctx context.Context) (event.Clock, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	o := b.lane.do(ctx, newGroup(nil, nil, deadline))
+	return o.clock, o.err
+}
+
+// report tells the store what this node knows to be lost.
+func (b *Bus) report(ctx context.Context) {
+	losses := b.witness.losses(reportPage)
+	if len(losses) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	if o := b.lane.do(ctx, newGroup(nil, losses, deadline)); o.err != nil {
+		return // the next beat tries again
+	}
+	b.witness.reported(losses)
+	b.log.Warn("the store lost events", slog.Int("topics", len(losses)))
+}
+
+// sweep drops a page of topics of which everything has expired, and reports
+// whether there may be more.
+func (b *Bus) sweep(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	s := b.reader()
+	old := b.witness.now().Position.Time().Add(-b.options.Retention.Age).UnixMilli()
+	names, err := s.ZRangeArgs(ctx, redis.ZRangeArgs{Key: b.keys.topics(), ByScore: true, Start: "-inf", Stop: "(" + strconv.FormatInt(old, 10), Count: sweepPage}).Result()
+	if err != nil || len(names) == 0 {
+		return false
+	}
+	keys := []string{b.keys.clock(), b.keys.topics(), b.keys.names()}
+	args := []any{b.options.Retention.Age.Milliseconds()}
+	for _, name := range names {
+		keys = append(keys, b.keys.log(event.Topic(name)), b.keys.meta(event.Topic(name)))
+		args = append(args, name)
+	}
+	if err := b.scripts.sweep.Run(ctx, s, keys, args...).Err(); err != nil {
+		b.log.Debug("the sweep failed", slog.Any("error", err))
+		return false
+	}
+	return len(names) == sweepPage
+}

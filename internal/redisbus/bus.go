@@ -1,0 +1,231 @@
+// Package redisbus is the bus over Redis, which joins any number of nodes. It
+// is the only package that knows Redis.
+//
+// Writing. A node writes by its lane (lane.go): one connection, one script at a
+// time (publish.lua), which stores messages and announces them on the wire, a
+// channel, in one atomic step. Each announcement says where the store's clock
+// stood before and after it, so they form a chain.
+//
+// Hearing. A feed (feed.go) listens to the wire. Where the chain breaks, or the
+// subscription was made anew, it reads the clock, after it is sure to hear
+// what comes behind, and tells the hub that what lies up to there has to be
+// read.
+//
+// Epochs. A store that comes back may be older than it was. Every call names
+// the server run that its connection was made to. If that is not the run that
+// wrote last, the script begins a new epoch and notes where the old one ended.
+// Nodes know what was there beyond that end (witness.go), and report it: the
+// topics concerned get a position at which the loss is told.
+//
+// Reading. History is read (history.go, read.lua) by scripts that check that
+// they run where the last write ran, so never on a replica or a server that
+// came back and was not written to yet.
+package redisbus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tickertape/internal/event"
+)
+
+// Options are the settings of a Bus. Zero fields mean the defaults.
+type Options struct {
+	URL          string          // redis://user:password@host:port/database; rediss:// for TLS
+	Prefix       string          // of all keys and channels. DefaultPrefix
+	Retention    event.Retention // of each topic; the same for all nodes
+	RememberKeys time.Duration   // how long idempotency keys are remembered. 5 min
+	Beat         time.Duration   // how often the node makes itself heard. 1 s
+	Log          *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Prefix == "" {
+		o.Prefix = DefaultPrefix
+	}
+	d := event.DefaultRetention()
+	if o.Retention.Messages == 0 {
+		o.Retention.Messages = d.Messages
+	}
+	if o.Retention.Bytes == 0 {
+		o.Retention.Bytes = d.Bytes
+	}
+	if o.Retention.Age == 0 {
+		o.Retention.Age = d.Age
+	}
+	if o.RememberKeys == 0 {
+		o.RememberKeys = 5 * time.Minute
+	}
+	if o.Beat == 0 {
+		o.Beat = time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Bus implements hub.Bus. Its methods may be called from any goroutine.
+type Bus struct {
+	options Options
+	redis   *redis.Options
+	keys    keys
+	scripts scripts
+	log     *slog.Logger
+	witness *witness
+	lane    *lane
+	stop    func()
+
+	mu     sync.Mutex
+	reads  *redis.Client
+	fault  error // why the lane does not work
+	worked bool  // it has once
+	policy error // the server may drop what it should keep
+	beats  [2]event.Position
+	feeds  map[*feed]error // why a feed hears nothing; nil: it does
+}
+
+// Open returns a Bus that goes to work at once, and waits for its Redis if
+// need be. The only errors are those of the options. Close ends it.
+func Open(o Options) (*Bus, error) {
+	o = o.withDefaults()
+	client, err := clientOptions(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPrefix(o.Prefix); err != nil {
+		return nil, err
+	}
+	b := &Bus{options: o, redis: client, keys: keys{o.Prefix}, scripts: newScripts(), log: o.Log,
+		witness: newWitness(), reads: newReader(*client), feeds: map[*feed]error{}, fault: errAway}
+	b.lane = newLane(b)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { b.lane.run(ctx) })
+	running.Go(func() { b.beat(ctx) })
+	b.stop = func() { cancel(); running.Wait() }
+	return b, nil
+}
+
+// Close ends the bus. What was not acknowledged by then fails; feeds have to
+// have ended before.
+func (b *Bus) Close() {
+	b.stop()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_ = b.reads.Close()
+}
+
+// Name says what kind of bus it is.
+func (b *Bus) Name() string {
+	return fmt.Sprintf("Redis at %s, database %d", b.redis.Addr, b.redis.DB)
+}
+
+// Publish stores and announces messages.
+func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(publishTime)
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	o := b.lane.do(ctx, newGroup(messages, nil, deadline))
+	return o.receipts, o.err
+}
+
+// Clock reads the store's clock. It does so by a call that writes: only the
+// server that takes those is the one whose clock counts.
+func (b *Bus) Clock(ctx context.Context) (event.Clock, error) { return b.readClock(ctx) }
+
+// Ready returns nil while beats come back through Redis, else why they do not.
+func (b *Bus) Ready() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fault != nil {
+		return b.fault
+	}
+	for _, err := range b.feeds {
+		if err != nil {
+			return fmt.Errorf("the node does not hear what is published: %w", err)
+		}
+	}
+	return b.policy
+}
+
+// fail takes in why the lane does not work.
+func (b *Bus) fail(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	news := b.fault == nil || b.fault.Error() != explain(err).Error()
+	b.fault = explain(err)
+	if news {
+		b.log.Warn("Redis does not work for us", slog.Any("error", b.fault))
+	}
+}
+
+// working takes in that the lane works.
+func (b *Bus) working() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fault != nil {
+		b.log.Info("Redis works")
+	}
+	b.fault, b.worked = nil, true
+}
+
+// met takes in what a new connection told of its server.
+func (b *Bus) met(s server) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.policy = nil
+	switch s.policy {
+	case "noeviction":
+	case "":
+		b.log.Warn("Redis does not tell its maxmemory-policy; it has to be noeviction, or events are lost in silence")
+	default:
+		b.policy = fmt.Errorf("the maxmemory-policy of Redis is %s, which may drop events in silence; it has to be noeviction", s.policy)
+		b.log.Error("wrong setting", slog.Any("error", b.policy))
+	}
+}
+
+// reason returns why the lane does not work, or other if it does.
+func (b *Bus) reason(other error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fault != nil {
+		return b.fault
+	}
+	return other
+}
+
+// hopeless returns a fault that will not mend, if there is one from the start.
+func (b *Bus) hopeless() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.worked && lasting(b.fault) {
+		return b.fault
+	}
+	return nil
+}
+
+// accepted takes in that the store took a beat.
+func (b *Bus) accepted(p event.Position) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.beats = [2]event.Position{b.beats[1], p}
+}
+
+// overdue returns the position of a beat that was accepted so long ago that
+// every feed should have heard it.
+func (b *Bus) overdue() event.Position {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.beats[0]
+}
+
+var errPrefix = fmt.Errorf("the prefix of the keys has to have a hash tag in braces and no spaces, like %q", DefaultPrefix)

@@ -1,0 +1,223 @@
+package redisbus
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"tickertape/internal/event"
+)
+
+// group is what one Publish asks for, or one report of losses, or, without
+// either, one reading of the clock. It is taken whole or not at all.
+type group struct {
+	messages []event.Message
+	losses   []loss
+	deadline time.Time
+	size     int
+	done     chan outcome // holds the one outcome
+}
+
+// outcome is what became of a group.
+type outcome struct {
+	receipts []event.Receipt
+	clock    event.Clock
+	err      error
+}
+
+func newGroup(messages []event.Message, losses []loss, deadline time.Time) *group {
+	g := &group{messages: messages, losses: losses, deadline: deadline, done: make(chan outcome, 1)}
+	for _, m := range messages {
+		g.size += len(m.Data.Text) + len(m.Name) + len(m.Key) + len(m.Topic)
+	}
+	return g
+}
+
+// count returns how many things the group has to be stored or noted.
+func (g *group) count() int { return len(g.messages) + len(g.losses) }
+
+// call is one run of publish.lua.
+type call struct {
+	number int64
+	groups []*group
+	epoch  event.Epoch // that the node knew when it was sent
+}
+
+// arguments are the KEYS and ARGV of a script. publish.lua says what they mean.
+type arguments struct {
+	keys []string
+	args []any
+}
+
+// arguments encodes the call for the server at the session's end.
+func (c *call) arguments(l *lane, s *session) arguments {
+	k, o := l.bus.keys, l.bus.options
+	floor := l.bus.witness.floor()
+	topics, names := c.topics()
+	a := arguments{keys: []string{k.clock(), k.epochs(), k.topics(), k.names(), k.lane(l.name)}}
+	number := c.number
+	if len(names) == 0 {
+		number = 0
+	}
+	a.args = append(a.args, s.run, number, floor.String(), formatEpoch(c.epoch), nonce(),
+		o.Retention.Messages, o.Retention.Bytes, o.Retention.Age.Milliseconds(), o.RememberKeys.Milliseconds(),
+		k.wire(), l.name, len(names), len(c.groups))
+	for _, t := range names {
+		a.keys = append(a.keys, k.log(t), k.meta(t))
+		a.args = append(a.args, string(t))
+	}
+	once := 0
+	for _, g := range c.groups {
+		a.args = append(a.args, g.count(), g.deadline.Add(s.ahead).UnixMilli())
+		for _, m := range g.messages {
+			kind := textKind
+			if m.Data.JSON {
+				kind = jsonKind
+			}
+			number, digest := 0, ""
+			if m.IdempotencyKey != "" {
+				once++
+				number = once
+				sum := m.Digest()
+				digest = string(sum[:])
+				a.keys = append(a.keys, k.once(m.Topic, m.IdempotencyKey))
+			}
+			a.args = append(a.args, topics[m.Topic], kind, m.Name, m.Key, m.Data.Text, number, digest)
+		}
+		for _, x := range g.losses {
+			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), 0, "")
+		}
+	}
+	return a
+}
+
+// topics numbers the call's topics, from 1.
+func (c *call) topics() (numbers map[event.Topic]int, names []event.Topic) {
+	numbers = map[event.Topic]int{}
+	add := func(t event.Topic) {
+		if numbers[t] == 0 {
+			names = append(names, t)
+			numbers[t] = len(names)
+		}
+	}
+	for _, g := range c.groups {
+		for _, m := range g.messages {
+			add(m.Topic)
+		}
+		for _, x := range g.losses {
+			add(x.topic)
+		}
+	}
+	return numbers, names
+}
+
+// outcomes reads the answer to the call: what became of each group.
+func (c *call) outcomes(store uint16, answer string, known event.Clock) ([]outcome, error) {
+	r := answerReader{words: strings.Fields(answer), store: store}
+	clock := event.Clock{Epoch: r.epoch(), Began: r.position(), Position: r.position()}
+	r.next() // Redis' time
+	clock.Ended = known.Ended
+	if n := r.count(); clock.Epoch != known.Epoch {
+		clock.Ended = make(map[event.Epoch]event.Position, n)
+		for range n {
+			epoch := r.epoch()
+			clock.Ended[epoch] = r.position()
+		}
+	}
+	list := make([]outcome, len(c.groups))
+	for i, g := range c.groups {
+		list[i] = r.outcome(g, clock)
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("%w: %.200q", r.err, answer)
+	}
+	return list, nil
+}
+
+// answerReader takes words off an answer and remembers the first failure.
+type answerReader struct {
+	words []string
+	store uint16
+	err   error
+}
+
+func (r *answerReader) outcome(g *group, clock event.Clock) outcome {
+	switch verdict := r.next(); {
+	case verdict == "ok":
+	case verdict == "late":
+		return outcome{clock: clock, err: unavailable(errLate, false)}
+	case strings.HasPrefix(verdict, "reused:"):
+		i, err := strconv.Atoi(strings.TrimPrefix(verdict, "reused:"))
+		if err != nil || i < 0 || i >= len(g.messages) {
+			r.err = errAnswer
+		}
+		return outcome{clock: clock, err: &event.ItemError{Index: i, Err: event.ErrKeyReused}}
+	default:
+		r.err = errAnswer
+		return outcome{}
+	}
+	o := outcome{clock: clock, receipts: make([]event.Receipt, len(g.messages))}
+	for i, m := range g.messages {
+		o.receipts[i] = r.receipt(m.Topic, clock.Epoch)
+	}
+	for range g.losses {
+		r.next()
+	}
+	return o
+}
+
+// receipt reads "<position>", or "<epoch>@<position>" of a duplicate.
+func (r *answerReader) receipt(t event.Topic, epoch event.Epoch) event.Receipt {
+	word := r.next()
+	of, at, duplicate := strings.Cut(word, "@")
+	if !duplicate {
+		at = word
+	} else {
+		var err error
+		if epoch, err = parseEpoch(r.store, of); err != nil {
+			r.err = err
+		}
+	}
+	p, err := event.ParsePosition(at)
+	if err != nil {
+		r.err = errAnswer
+	}
+	return event.Receipt{Topic: t, Cursor: event.Cursor{Epoch: epoch, Position: p}, Duplicate: duplicate}
+}
+
+func (r *answerReader) next() string {
+	if len(r.words) == 0 {
+		r.err = errAnswer
+		return ""
+	}
+	word := r.words[0]
+	r.words = r.words[1:]
+	return word
+}
+
+func (r *answerReader) epoch() event.Epoch {
+	e, err := parseEpoch(r.store, r.next())
+	if err != nil {
+		r.err = err
+	}
+	return e
+}
+
+func (r *answerReader) position() event.Position {
+	p, err := event.ParsePosition(r.next())
+	if err != nil {
+		r.err = errAnswer
+	}
+	return p
+}
+
+func (r *answerReader) count() int {
+	n, err := strconv.Atoi(r.next())
+	if err != nil || n < 0 || n > math.MaxInt16 {
+		r.err = errAnswer
+		return 0
+	}
+	return n
+}

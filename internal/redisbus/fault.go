@@ -1,0 +1,86 @@
+package redisbus
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tickertape/internal/event"
+)
+
+var (
+	errTooOld    = errors.New("too old a Redis")
+	errAway      = errors.New("the connection to Redis failed")
+	errLate      = errors.New("storing took too long")
+	errFull      = errors.New("too much waits to be published already")
+	errClosed    = errors.New("the node is closing")
+	errUnknown   = errors.New("the connection to Redis broke before its answer came")
+	errElsewhere = errors.New("the server is not the one that wrote last")
+)
+
+// advice turns an error that Redis answers with into what can be done about it.
+var advice = []struct{ prefix, text string }{
+	{"WRONGPASS", "wrong user name or password; --redis names them as redis://user:password@host"},
+	{"NOAUTH", "a password is needed; --redis names it as redis://:password@host"},
+	{"NOPERM", "the Redis user may not do what a hub needs: commands @stream @sortedset @hash @string @scripting @pubsub @transaction, info, time, unlink, pexpire, select, and keys and channels that begin with the prefix"},
+	{"ERR DB index is out of range", "the Redis server does not have that database; the number at the end of --redis names it"},
+	{"ERR invalid DB index", "the Redis server does not have that database; the number at the end of --redis names it"},
+	{"ERR SELECT is not allowed in cluster mode", "a Redis Cluster has no databases; leave the number at the end of --redis out"},
+	{"READONLY", "this Redis is a replica, and --redis must name the primary"},
+	{"OOM", "Redis is full (maxmemory); until something expires, or it gets more memory, it stores nothing"},
+	{"MISCONF", "Redis cannot write its snapshot to disk and refuses to store anything until it can"},
+	{"LOADING", "Redis is loading its data"},
+	{"MASTERDOWN", "this Redis is a replica without its primary"},
+	{"NOREPLICAS", "Redis has fewer replicas than min-replicas-to-write asks for"},
+	{"MOVED", "this is a Redis Cluster, which this version cannot use"},
+	{"CROSSSLOT", "this is a Redis Cluster, and the prefix has no hash tag, like tt:{0}:"},
+}
+
+// explain words what went wrong between the bus and Redis.
+func explain(err error) error {
+	var answer redis.Error
+	if !errors.As(err, &answer) {
+		return fmt.Errorf("%w: %w", errAway, err)
+	}
+	for _, a := range advice {
+		if strings.HasPrefix(answer.Error(), a.prefix) {
+			return fmt.Errorf("%s (Redis says: %w)", a.text, err)
+		}
+	}
+	return fmt.Errorf("an error of Redis: %w", err)
+}
+
+// answered reports whether Redis itself refused, so that nothing was done.
+func answered(err error) bool {
+	var answer redis.Error
+	return errors.As(err, &answer)
+}
+
+// elsewhere reports whether another server should be looked for: this one
+// refuses what the primary would take, or is not up yet.
+func elsewhere(err error) bool { return says(err, "READONLY", "LOADING", "MASTERDOWN") }
+
+// lasting reports whether a fault will not mend by itself.
+func lasting(err error) bool {
+	return errors.Is(err, errTooOld) || says(err, "WRONGPASS", "NOAUTH", "NOPERM", "ERR DB index", "ERR invalid DB index", "ERR SELECT", "ERR invalid password", "ERR AUTH")
+}
+
+func says(err error, prefixes ...string) bool {
+	var answer redis.Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	for _, p := range prefixes {
+		if strings.HasPrefix(answer.Error(), p) {
+			return true
+		}
+	}
+	return false
+}
+
+func unavailable(err error, maybe bool) error {
+	return &event.UnavailableError{MaybeStored: maybe, RetryAfter: time.Second, Err: err}
+}

@@ -1,0 +1,44 @@
+package redisbus
+
+import (
+	"hash/crc32"
+
+	"tickertape/internal/event"
+)
+
+// DefaultPrefix is what the names of all keys begin with. The part in braces
+// is the hash tag that keeps a partition's keys in one slot of a Cluster.
+const DefaultPrefix = "tt:{0}:"
+
+// keys names everything that the bus keeps in Redis.
+type keys struct{ prefix string }
+
+func (k keys) clock() string  { return k.prefix + "clock" }  // hash: last position, epoch, run, where it began, forgotten position
+func (k keys) epochs() string { return k.prefix + "epochs" } // hash: ended epoch, where it ended
+func (k keys) topics() string { return k.prefix + "topics" } // zset: topic by the milliseconds of its last event
+func (k keys) names() string  { return k.prefix + "names" }  // zset: topic by name, for listing
+
+// log is a stream: the topic's events, their positions being the entries' ids.
+func (k keys) log(t event.Topic) string { return k.prefix + "log:" + string(t) }
+
+// meta is a hash: the topic's last position, its log's bytes and first entry,
+// and what was cut off or lost.
+func (k keys) meta(t event.Topic) string { return k.prefix + "meta:" + string(t) }
+
+// once is a string: digest and place of a message with an idempotency key.
+func (k keys) once(t event.Topic, key string) string {
+	return k.prefix + "once:" + string(t) + ":" + key
+}
+
+// lane is a hash: the last call of a node's publish lane, and its answer.
+func (k keys) lane(name string) string { return k.prefix + "lane:" + name }
+
+// wire is a channel.
+func (k keys) wire() string { return k.prefix + "wire" }
+
+// store tells the cursors of a bus with this prefix from those of others. It
+// is no property of the data: a Redis that comes back empty is the same store,
+// and its clients are told that it lost their events.
+func (k keys) store() uint16 {
+	return uint16(crc32.ChecksumIEEE([]byte("redis " + k.prefix)))
+}

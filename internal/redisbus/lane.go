@@ -1,0 +1,329 @@
+package redisbus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tickertape/internal/event"
+)
+
+const (
+	// callTime is how long Redis may take for one call before the lane
+	// tries its luck on a new connection.
+	callTime = 2 * time.Second
+	// publishTime is how long a publish may take that has no deadline.
+	publishTime = 5 * time.Second
+
+	maxCallMessages = 256     // a batch is never split, and may be larger
+	maxCallBytes    = 1 << 20 // the same
+	maxQueueBytes   = 64 << 20
+	maxQueueGroups  = 50_000
+
+	firstPause = 50 * time.Millisecond // between tries to reach Redis
+	longPause  = time.Second
+)
+
+// lane is the one way by which this node writes: one connection, one call at a
+// time, each taking what has piled up meanwhile. So what one producer sends
+// keeps its order, and of one call at most it is not known whether it was
+// taken.
+type lane struct {
+	bus  *Bus
+	name string
+
+	mu     sync.Mutex
+	queue  []*group
+	bytes  int
+	closed bool
+	more   chan struct{} // holds a token while there is work
+
+	// What follows belongs to the goroutine that runs.
+	session *session
+	number  int64
+	doubt   *call // sent, and never answered
+}
+
+func newLane(b *Bus) *lane {
+	return &lane{bus: b, name: uuid.NewString(), more: make(chan struct{}, 1)}
+}
+
+// do has the group taken and waits for its outcome. If ctx ends before, it
+// takes the group back; the error says whether that came too late.
+func (l *lane) do(ctx context.Context, g *group) outcome {
+	if err := l.push(g); err != nil {
+		return outcome{err: err}
+	}
+	select {
+	case o := <-g.done:
+		return o
+	case <-ctx.Done():
+	}
+	if l.withdraw(g) {
+		return outcome{err: unavailable(l.bus.reason(errLate), false)}
+	}
+	select {
+	case o := <-g.done: // both were ready
+		return o
+	default:
+		return outcome{err: unavailable(l.bus.reason(errLate), true)}
+	}
+}
+
+func (l *lane) push(g *group) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return unavailable(errClosed, false)
+	case len(l.queue) >= maxQueueGroups || l.bytes+g.size > maxQueueBytes:
+		return unavailable(errFull, false)
+	}
+	l.queue = append(l.queue, g)
+	l.bytes += g.size
+	l.signal()
+	return nil
+}
+
+func (l *lane) signal() {
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+}
+
+// withdraw takes the group out of the queue, and reports whether it was there.
+func (l *lane) withdraw(g *group) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, queued := range l.queue {
+		if queued == g {
+			l.queue = append(l.queue[:i:i], l.queue[i+1:]...)
+			l.bytes -= g.size
+			return true
+		}
+	}
+	return false
+}
+
+// take takes from the queue what makes up the next call.
+func (l *lane) take() (groups []*group) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	messages, bytes := 0, 0
+	for len(l.queue) > 0 {
+		g := l.queue[0]
+		if len(groups) > 0 && (messages+g.count() > maxCallMessages || bytes+g.size > maxCallBytes) {
+			break
+		}
+		l.queue[0] = nil
+		l.queue = l.queue[1:]
+		l.bytes -= g.size
+		messages += g.count()
+		bytes += g.size
+		groups = append(groups, g)
+	}
+	if len(l.queue) > 0 {
+		l.signal()
+	}
+	return groups
+}
+
+// putBack returns groups that were not taken to the head of the queue.
+func (l *lane) putBack(groups []*group) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(groups[:len(groups):len(groups)], l.queue...)
+	for _, g := range groups {
+		l.bytes += g.size
+	}
+	l.signal()
+}
+
+// run works until ctx ends.
+func (l *lane) run(ctx context.Context) {
+	defer l.end()
+	pause := firstPause
+	for ctx.Err() == nil {
+		err := l.work(ctx)
+		if err == nil {
+			pause = firstPause
+			continue
+		}
+		l.drop()
+		if ctx.Err() != nil {
+			return
+		}
+		l.bus.fail(err)
+		wait(ctx, pause/2+rand.N(pause))
+		pause = min(2*pause, longPause)
+	}
+}
+
+// work does one thing that there is to do: connect, clear up a doubt, or call.
+func (l *lane) work(ctx context.Context) error {
+	if l.session == nil {
+		s, err := openSession(ctx, *l.bus.redis)
+		if err != nil {
+			return err
+		}
+		l.session = s
+		l.bus.met(s.server)
+	}
+	if l.doubt != nil {
+		return l.settle(ctx)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.more:
+	}
+	groups := l.take()
+	if len(groups) == 0 {
+		return nil
+	}
+	l.number++
+	return l.call(ctx, &call{number: l.number, groups: groups, epoch: l.bus.witness.now().Epoch})
+}
+
+// call makes a call and hands out what came of it.
+func (l *lane) call(ctx context.Context, c *call) error {
+	a := c.arguments(l, l.session)
+	callCtx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	answer, err := l.bus.scripts.publish.Run(callCtx, l.session.conn, a.keys, a.args...).Text()
+	switch {
+	case err == nil:
+		return l.deliver(c, answer)
+	case elsewhere(err):
+		l.putBack(c.groups) // another server may take them in time
+		return err
+	case answered(err):
+		l.refuse(c, explain(err), false)
+		l.bus.fail(err)
+		return nil
+	}
+	l.doubt = c
+	return err
+}
+
+// deliver hands out an answer.
+func (l *lane) deliver(c *call, answer string) error {
+	known := l.bus.witness.now()
+	outcomes, err := c.outcomes(l.bus.keys.store(), answer, known)
+	if err != nil {
+		l.refuse(c, err, true)
+		return err
+	}
+	clock := outcomes[0].clock
+	if clock.Epoch != known.Epoch {
+		l.bus.log.Info("the store is in another epoch", slog.String("epoch", formatEpoch(clock.Epoch)),
+			slog.String("before", formatEpoch(known.Epoch)), slog.Bool("known", ended(clock, known.Epoch)))
+	}
+	l.bus.witness.learn(clock)
+	l.bus.working()
+	for i, o := range outcomes {
+		for _, r := range o.receipts {
+			l.bus.witness.note(r.Topic, r.Cursor)
+		}
+		c.groups[i].done <- o
+	}
+	return nil
+}
+
+func ended(c event.Clock, e event.Epoch) bool {
+	_, ok := c.Ended[e]
+	return ok
+}
+
+// settle finds out, on a new connection, what became of the call in doubt. The
+// answer also keeps it from being taken later on: it may still be under way.
+//
+//	this node            a slow proxy         Redis
+//	call 7               holds it
+//	gives up, connects
+//	asks for 7                                not here
+//	sends it again as 8                       takes 8
+//	                     lets it go           has 7 for done: refuses it
+func (l *lane) settle(ctx context.Context) error {
+	c := l.doubt
+	callCtx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	k := l.bus.keys
+	parts, err := l.bus.scripts.fence.Run(callCtx, l.session.conn, []string{k.lane(l.name), k.clock()}, c.number).StringSlice()
+	if err != nil {
+		return err
+	}
+	if len(parts) != 2 {
+		return errAnswer
+	}
+	l.doubt = nil
+	switch epoch, answer := parts[0], parts[1]; {
+	case answer != "":
+		return l.deliver(c, answer)
+	case epoch == formatEpoch(c.epoch) && c.epoch.Number > 0:
+		l.putBack(c.open()) // not taken, and never will be
+	default:
+		// Taken and lost, or not taken: the store that knew is gone.
+		l.refuse(c, errUnknown, true)
+	}
+	return nil
+}
+
+// open returns the groups that somebody still waits for.
+func (c *call) open() (groups []*group) {
+	now := time.Now()
+	for _, g := range c.groups {
+		if g.deadline.After(now) {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// refuse fails all groups of the call.
+func (l *lane) refuse(c *call, err error, maybe bool) {
+	for _, g := range c.groups {
+		g.done <- outcome{err: unavailable(err, maybe)}
+	}
+}
+
+// drop gives the connection up.
+func (l *lane) drop() {
+	if l.session != nil {
+		l.session.close()
+		l.session = nil
+	}
+}
+
+// end fails what is left when the bus closes.
+func (l *lane) end() {
+	l.drop()
+	if l.doubt != nil {
+		l.refuse(l.doubt, errClosed, true)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, g := range l.queue {
+		g.done <- outcome{err: unavailable(errClosed, false)}
+	}
+	l.queue = nil
+}
+
+// wait waits for d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func nonce() string { return fmt.Sprint(rand.Uint32()) }

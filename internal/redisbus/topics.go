@@ -1,0 +1,130 @@
+package redisbus
+
+import (
+	"context"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"tickertape/internal/event"
+)
+
+// activePage is how many topics one call of active.lua looks at.
+const activePage = 1000
+
+// active says which of the topics had something at or after the millisecond of
+// base, in the epoch.
+func (b *Bus) active(ctx context.Context, epoch event.Epoch, base event.Position, topics []event.Topic) ([]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	args := make([]any, 1, len(topics)+1)
+	args[0] = base.MS
+	for _, t := range topics {
+		args = append(args, string(t))
+	}
+	answer, err := b.read(ctx, b.scripts.active, []string{b.keys.clock(), b.keys.topics()}, args...)
+	if err != nil {
+		return nil, err
+	}
+	r := valueReader{values: answer}
+	if of := r.text(); of != formatEpoch(epoch) {
+		return nil, errTurned
+	}
+	active := make([]bool, len(topics))
+	for len(r.values) > 0 {
+		i := r.number()
+		if r.failed || i < 1 || int(i) > len(topics) {
+			return nil, errAnswer
+		}
+		active[i-1] = true
+	}
+	return active, nil
+}
+
+// listPage is how many names one call lists.
+const listPage = 500
+
+// Topics lists topics by name.
+func (b *Bus) Topics(ctx context.Context, match *event.Selector, after event.Topic, limit int) ([]event.TopicInfo, error) {
+	var found []event.Topic
+	for from := after; len(found) < limit; {
+		start := "-"
+		if from != "" {
+			start = "(" + string(from)
+		}
+		names, err := b.reader().ZRangeArgs(ctx, redis.ZRangeArgs{Key: b.keys.names(), ByLex: true, Start: start, Stop: "+", Count: listPage}).Result()
+		if err != nil {
+			return nil, unavailable(explain(err), false)
+		}
+		for _, name := range names {
+			if from = event.Topic(name); match == nil || match.Match(from) {
+				found = append(found, from)
+			}
+		}
+		if len(names) < listPage {
+			break
+		}
+	}
+	return b.describe(ctx, found[:min(len(found), limit)])
+}
+
+// Topic describes one topic.
+func (b *Bus) Topic(ctx context.Context, t event.Topic) (event.TopicInfo, bool, error) {
+	infos, err := b.describe(ctx, []event.Topic{t})
+	if err != nil || len(infos) == 0 {
+		return event.TopicInfo{Topic: t}, false, err
+	}
+	return infos[0], true, nil
+}
+
+// describe describes those of the topics that the store knows.
+func (b *Bus) describe(ctx context.Context, topics []event.Topic) ([]event.TopicInfo, error) {
+	if len(topics) == 0 {
+		return nil, nil
+	}
+	metas := make([]*redis.SliceCmd, len(topics))
+	lengths := make([]*redis.IntCmd, len(topics))
+	_, err := b.reader().Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, t := range topics {
+			metas[i] = p.HMGet(ctx, b.keys.meta(t), "last", "first")
+			lengths[i] = p.XLen(ctx, b.keys.log(t))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, unavailable(explain(err), false)
+	}
+	epochs := b.witness.now()
+	var infos []event.TopicInfo
+	for i, t := range topics {
+		last, known := metas[i].Val()[0].(string)
+		if !known {
+			continue
+		}
+		info := event.TopicInfo{Topic: t, Retained: int(lengths[i].Val()), Last: cursorAt(epochs, last)}
+		if first, ok := metas[i].Val()[1].(string); ok && info.Retained > 0 {
+			info.First = cursorAt(epochs, first)
+		}
+		infos = append(infos, info)
+	}
+	return infos, nil
+}
+
+// cursorAt returns the cursor of what stands at a position that the store
+// wrote down.
+func cursorAt(epochs event.Clock, position string) event.Cursor {
+	p, err := event.ParsePosition(position)
+	if err != nil {
+		return event.Cursor{}
+	}
+	return event.Cursor{Epoch: epochs.EpochOf(p), Position: p}
+}
+
+// checkPrefix refuses prefixes that would spread the keys over a Cluster.
+func checkPrefix(prefix string) error {
+	open := strings.IndexByte(prefix, '{')
+	if open < 0 || strings.IndexByte(prefix[open:], '}') < 2 || len(prefix) > 64 || strings.ContainsAny(prefix, " \r\n\t*?[]") {
+		return errPrefix
+	}
+	return nil
+}
