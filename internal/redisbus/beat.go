@@ -58,10 +58,11 @@ func (b *Bus) report(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	if o := b.lane.do(ctx, newGroup(nil, losses, deadline)); o.err != nil {
+	o := b.lane.do(ctx, newGroup(nil, losses, deadline))
+	if o.err != nil {
 		return // the next beat tries again
 	}
-	b.witness.reported(losses)
+	b.witness.reported(losses, o.clock.Epoch)
 	b.log.Warn("the store lost events", slog.Int("topics", len(losses)))
 }
 

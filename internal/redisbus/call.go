@@ -2,7 +2,6 @@ package redisbus
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -113,27 +112,33 @@ func (c *call) topics() (numbers map[event.Topic]int, names []event.Topic) {
 	return numbers, names
 }
 
-// outcomes reads the answer to the call: what became of each group.
-func (c *call) outcomes(store uint16, answer string, known event.Clock) ([]outcome, error) {
-	r := answerReader{words: strings.Fields(answer), store: store}
-	clock := event.Clock{Epoch: r.epoch(), Began: r.position(), Position: r.position()}
-	r.next() // Redis' time
-	clock.Ended = known.Ended
-	if n := r.count(); clock.Epoch != known.Epoch {
-		clock.Ended = make(map[event.Epoch]event.Position, n)
-		for range n {
+// answer is what publish.lua returns.
+type answer struct {
+	clock    event.Clock
+	now      time.Time // by Redis' clock
+	outcomes []outcome // of each group
+}
+
+// answer reads the answer to the call.
+func (c *call) answer(store uint16, text string, known event.Clock) (answer, error) {
+	r := answerReader{words: strings.Fields(text), store: store}
+	a := answer{clock: event.Clock{Epoch: r.epoch(), Began: r.position(), Position: r.position(), Ended: known.Ended}}
+	a.now = time.UnixMilli(int64(r.count()))
+	if n := r.count(); a.clock.Epoch != known.Epoch {
+		a.clock.Ended = map[event.Epoch]event.Position{}
+		for range min(n, len(r.words)/2) {
 			epoch := r.epoch()
-			clock.Ended[epoch] = r.position()
+			a.clock.Ended[epoch] = r.position()
 		}
 	}
-	list := make([]outcome, len(c.groups))
+	a.outcomes = make([]outcome, len(c.groups))
 	for i, g := range c.groups {
-		list[i] = r.outcome(g, clock)
+		a.outcomes[i] = r.outcome(g, a.clock)
 	}
 	if r.err != nil {
-		return nil, fmt.Errorf("%w: %.200q", r.err, answer)
+		return answer{}, fmt.Errorf("%w: %.200q", r.err, text)
 	}
-	return list, nil
+	return a, nil
 }
 
 // answerReader takes words off an answer and remembers the first failure.
@@ -215,7 +220,7 @@ func (r *answerReader) position() event.Position {
 
 func (r *answerReader) count() int {
 	n, err := strconv.Atoi(r.next())
-	if err != nil || n < 0 || n > math.MaxInt16 {
+	if err != nil || n < 0 || r.err != nil {
 		r.err = errAnswer
 		return 0
 	}

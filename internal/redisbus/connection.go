@@ -45,9 +45,8 @@ type server struct {
 	run     string
 	version string
 	policy  string // maxmemory_policy; empty if it cannot be read
-	// ahead is how far Redis' clock is ahead of ours, at least: the answer
-	// was under way for a while. A deadline reckoned with it comes no later
-	// in Redis than here.
+	// ahead is how far Redis' clock is ahead of ours, at least. A deadline
+	// reckoned with it comes no later in Redis than here.
 	ahead time.Duration
 }
 

@@ -147,7 +147,10 @@ func (f *feed) bridge(ctx context.Context, sub *subscription) error {
 // intact returns those of the sink's topics that had nothing in what the
 // bridge leads over.
 func (f *feed) intact(ctx context.Context, clock event.Clock) (map[event.Topic]struct{}, error) {
-	base, _ := clock.Resolve(event.Cursor{Epoch: f.clock.Epoch, Position: f.clock.Position})
+	base, lost := clock.Resolve(event.Cursor{Epoch: f.clock.Epoch, Position: f.clock.Position})
+	if lost != "" {
+		return nil, nil
+	}
 	intact := map[event.Topic]struct{}{}
 	topics := f.sink.Topics()
 	for len(topics) > 0 {

@@ -201,7 +201,7 @@ func (l *lane) call(ctx context.Context, c *call) error {
 	case err == nil:
 		return l.deliver(c, answer)
 	case elsewhere(err):
-		l.putBack(c.groups) // another server may take them in time
+		l.putBack(c.open()) // another server may take them in time
 		return err
 	case answered(err):
 		l.refuse(c, explain(err), false)
@@ -213,21 +213,24 @@ func (l *lane) call(ctx context.Context, c *call) error {
 }
 
 // deliver hands out an answer.
-func (l *lane) deliver(c *call, answer string) error {
+func (l *lane) deliver(c *call, text string) error {
 	known := l.bus.witness.now()
-	outcomes, err := c.outcomes(l.bus.keys.store(), answer, known)
+	a, err := c.answer(l.bus.keys.store(), text, known)
 	if err != nil {
 		l.refuse(c, err, true)
 		return err
 	}
-	clock := outcomes[0].clock
+	// The two clocks drift apart, and the answer was under way for a while:
+	// this is the least that Redis' is ahead.
+	l.session.ahead = time.Until(a.now)
+	clock := a.clock
 	if clock.Epoch != known.Epoch {
 		l.bus.log.Info("the store is in another epoch", slog.String("epoch", formatEpoch(clock.Epoch)),
 			slog.String("before", formatEpoch(known.Epoch)), slog.Bool("known", ended(clock, known.Epoch)))
 	}
 	l.bus.witness.learn(clock)
 	l.bus.working()
-	for i, o := range outcomes {
+	for i, o := range a.outcomes {
 		for _, r := range o.receipts {
 			l.bus.witness.note(r.Topic, r.Cursor)
 		}

@@ -33,9 +33,13 @@ func (b *Bus) subscribe(ctx context.Context) (*subscription, error) {
 	s := &subscription{texts: make(chan string, held), done: make(chan struct{})}
 	o := *b.redis
 	o.PoolSize = 1
+	servers := make(chan server, 1)
 	o.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
 		at, err := hello(ctx, conn)
-		s.run = at.run
+		select {
+		case servers <- at:
+		default: // it connects anew, and ends for that
+		}
 		return err
 	}
 	s.client = redis.NewClient(&o)
@@ -55,6 +59,7 @@ func (b *Bus) subscribe(ctx context.Context) (*subscription, error) {
 		s.close()
 		return nil, err
 	}
+	s.run = (<-servers).run
 	s.ended.Go(s.receive)
 	return s, nil
 }

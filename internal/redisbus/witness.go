@@ -12,22 +12,21 @@ import (
 type witness struct {
 	mu    sync.Mutex
 	clock event.Clock
-	high  event.Position // of all that was stored; floor of what comes
-	heard map[event.Topic]mark
-	lost  map[loss]struct{} // to be reported
+	high  event.Position          // of all that was stored; floor of what comes
+	heard map[life]event.Position // the highest
+	lost  map[life]struct{}       // those of them to be reported
 }
 
-// mark is a topic's highest position that was heard of, in its epoch.
-type mark struct {
-	epoch    event.Epoch
-	position event.Position
+// life is a topic in one epoch.
+type life struct {
+	topic event.Topic
+	epoch event.Epoch
 }
 
 // loss is a proof: the topic had an event at that position, in an epoch that
 // ended before it.
 type loss struct {
-	topic    event.Topic
-	epoch    event.Epoch
+	life
 	position event.Position
 }
 
@@ -36,7 +35,7 @@ type loss struct {
 const maxHeard = 200_000
 
 func newWitness() *witness {
-	return &witness{heard: map[event.Topic]mark{}, lost: map[loss]struct{}{}}
+	return &witness{heard: map[life]event.Position{}, lost: map[life]struct{}{}}
 }
 
 // now returns the store's clock as last heard of.
@@ -65,8 +64,8 @@ func (w *witness) learn(clock event.Clock) {
 		return
 	}
 	w.clock = clock
-	for topic, m := range w.heard {
-		w.judge(topic, m)
+	for l, position := range w.heard {
+		w.judge(l, position)
 	}
 }
 
@@ -74,42 +73,44 @@ func (w *witness) learn(clock event.Clock) {
 func (w *witness) note(topic event.Topic, at event.Cursor) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m := mark{at.Epoch, at.Position}
-	w.high = event.Latest(w.high, m.position)
-	if known, ok := w.heard[topic]; ok && known.position.After(m.position) {
+	w.high = event.Latest(w.high, at.Position)
+	l := life{topic, at.Epoch}
+	known, ok := w.heard[l]
+	if ok && !at.Position.After(known) {
 		return
 	}
-	if len(w.heard) >= maxHeard {
+	if !ok && len(w.heard) >= maxHeard {
 		w.forget()
 	}
-	w.heard[topic] = m
-	w.judge(topic, m)
+	w.heard[l] = at.Position
+	w.judge(l, at.Position)
 }
 
-// judge turns a mark into a loss if its epoch ended before it. Of an epoch
-// that the store does not know at all, everything is lost, and every cursor
-// says so by itself.
-func (w *witness) judge(topic event.Topic, m mark) {
-	if m.epoch == w.clock.Epoch {
+// judge finds out whether what was heard of is lost: its epoch ended before
+// it. That is asked anew in each epoch, for a store that came back older once
+// more has forgotten what was reported to it. Of an epoch that the store does
+// not know at all, everything is lost, and every cursor says so by itself.
+func (w *witness) judge(l life, position event.Position) {
+	if l.epoch == w.clock.Epoch {
 		return
 	}
-	end, known := w.clock.Ended[m.epoch]
-	if known && !m.position.After(end) {
-		return
+	switch end, known := w.clock.Ended[l.epoch]; {
+	case !known:
+		delete(w.heard, l)
+		delete(w.lost, l)
+	case position.After(end):
+		w.lost[l] = struct{}{}
 	}
-	if known {
-		w.lost[loss{topic, m.epoch, m.position}] = struct{}{}
-	}
-	delete(w.heard, topic)
 }
 
 // forget makes room: half of the topics, whichever.
 func (w *witness) forget() {
-	for topic := range w.heard {
+	for l := range w.heard {
 		if len(w.heard) <= maxHeard/2 {
 			return
 		}
-		delete(w.heard, topic)
+		delete(w.heard, l)
+		delete(w.lost, l)
 	}
 }
 
@@ -117,20 +118,22 @@ func (w *witness) forget() {
 func (w *witness) losses(n int) (list []loss) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for x := range w.lost {
+	for l := range w.lost {
 		if len(list) == n {
 			break
 		}
-		list = append(list, x)
+		list = append(list, loss{l, w.heard[l]})
 	}
 	return list
 }
 
-// reported lets go of losses that the store knows of now.
-func (w *witness) reported(list []loss) {
+// reported lets go of losses that the store took in, in the epoch.
+func (w *witness) reported(list []loss, in event.Epoch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, x := range list {
-		delete(w.lost, x)
+		if in == w.clock.Epoch {
+			delete(w.lost, x.life)
+		}
 	}
 }
