@@ -1,9 +1,27 @@
-package main_test
+package main
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests, or, as a process that a test started, the hub.
+func TestMain(m *testing.M) {
+	switch os.Getenv("TEST_AS_HUB") {
+	case "":
+		goleak.VerifyTestMain(m)
+	case "shared":
+		os.Exit(start(openShared))
+	default:
+		main()
+	}
+}
+
+// openShared opens the bus in memory as one that other nodes have too.
+func openShared(s settings) (ownedBus, error) {
+	bus, err := openBus(s)
+	bus.shared = true
+	return bus, err
+}

@@ -26,6 +26,8 @@ type settings struct {
 	RetainAge      time.Duration    `env:"HUB_RETAIN_AGE" default:"24h" help:"How long messages are kept."`
 	Memory         size             `env:"HUB_MEMORY" default:"1GiB" help:"Bytes kept of all topics together; beyond it, publishing is refused."`
 	MaxStreams     int              `env:"HUB_MAX_STREAMS" default:"100000" help:"Streams open at once; more clients are sent away until later."`
+	DrainWait      time.Duration    `env:"HUB_DRAIN_WAIT" default:"5s" help:"After SIGTERM, how long a node that shares its bus goes on as before, until balancers see that it is not ready."`
+	DrainWindow    time.Duration    `env:"HUB_DRAIN_WINDOW" default:"25s" help:"Over which time such a node then ends its streams, each at a moment of its own."`
 	LogFormat      string           `env:"HUB_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log: ${enum}."`
 	LogLevel       slog.Level       `env:"HUB_LOG_LEVEL" default:"info" help:"Least level to log: debug, info, warn, error."`
 	Version        kong.VersionFlag `help:"Print the version and exit."`
@@ -41,6 +43,8 @@ func (s *settings) Validate() error {
 		return errors.New("--redis (HUB_REDIS): this version has only the bus in memory, so nodes cannot be joined yet")
 	case s.RetainMessages < 1 || s.RetainBytes < 1 || s.RetainAge < time.Second || s.Memory < 1 || s.MaxStreams < 1:
 		return errors.New("--retain-messages, --retain-bytes, --memory and --max-streams must each be at least 1, --retain-age at least 1s")
+	case min(s.DrainWait, s.DrainWindow) < 0 || max(s.DrainWait, s.DrainWindow) > time.Hour:
+		return errors.New("--drain-wait and --drain-window must each be from 0s to 1h")
 	case !s.Insecure && !isLoopback(host):
 		return fmt.Errorf("--addr %s can be reached from other machines, and everyone there could publish: use a loopback address, or say --insecure", s.Addr)
 	}

@@ -64,6 +64,9 @@ func TestSettingsRefused(t *testing.T) {
 		{"--memory=-1", "is not a size"},
 		{"--retain-bytes=16MB", "is not a size"},
 		{"--retain-bytes=MiB", "is not a size"},
+		{"--drain-wait=-1s", "--drain-wait"},
+		{"--drain-window=-1s", "--drain-window"},
+		{"--drain-window=61m", "--drain-window"},
 		{"--log-format=xml", "--log-format"},
 	} {
 		if _, err := parse(t, &settings{}, row.args); err == nil || !strings.Contains(err.Error(), row.because) {

@@ -36,6 +36,7 @@ type Node struct {
 	Bus     hub.Bus
 	Hub     *hub.Hub
 	Streams *stream.Server
+	Web     *web.Server
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
@@ -63,11 +64,10 @@ func Start(t testing.TB, o Options) *Node {
 	}
 	n.Hub = hub.New(n.Bus, o.Hub)
 	n.Streams = stream.NewServer(n.Hub, o.Stream)
-	handler, err := web.New(n.Hub, n.Bus, n.Streams, o.Web)
-	if err != nil {
+	if n.Web, err = web.New(n.Hub, n.Bus, n.Streams, o.Web); err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: handler, ConnContext: stream.Tune, ConnState: n.track,
+	server := &http.Server{Handler: n.Web, ConnContext: stream.Tune, ConnState: n.track,
 		ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -115,13 +115,6 @@ func (s *Server) Open() int {
 	return s.open
 }
 
-// Closing reports whether Close was called.
-func (s *Server) Closing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
-}
-
 // Close ends all streams, each at a moment of its own within the window and
 // with its own advice when to come back, so that the clients do not all come
 // back at once. It returns when the last one has ended, or with ctx's error.

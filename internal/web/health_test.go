@@ -26,17 +26,13 @@ func TestHealthAndReadiness(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := n.Streams.Close(ctx, 0); err != nil {
-		t.Fatal(err)
-	}
+	n.Web.Drain()
 	a := n.do(t, get("/readyz"))
-	expectProblem(t, a, http.StatusServiceUnavailable, "not ready", "closing")
+	expectProblem(t, a, http.StatusServiceUnavailable, "not ready", "draining")
 	if a.header.Get("Retry-After") != "1" {
 		t.Errorf("Retry-After: %q", a.header.Get("Retry-After"))
 	}
-	// A node that closes its streams still lives, and still publishes.
+	// A node that drains still lives, and still publishes.
 	if a := n.do(t, get("/healthz")); a.status != http.StatusOK {
 		t.Errorf("/healthz: %d", a.status)
 	}

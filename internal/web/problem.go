@@ -43,6 +43,7 @@ var (
 	errShortBody = errors.New("the body ended before its announced length")
 	errSlowBody  = errors.New("the body took too long to arrive")
 	errNotReady  = errors.New("the node is not ready")
+	errDraining  = errors.New("it is draining: it ends soon")
 )
 
 // statuses is the one table from errors to answers. The first row that

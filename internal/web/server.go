@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-contrib/cors"
@@ -36,6 +37,8 @@ type Server struct {
 	options Options
 	log     *slog.Logger
 	engine  *gin.Engine
+
+	draining atomic.Bool
 }
 
 //go:embed page
@@ -151,6 +154,10 @@ func (s *Server) boundBody(c *gin.Context) {
 	c.Header("Connection", "close")
 }
 
+// Drain makes /readyz answer 503 from now on, so that balancers send new
+// clients elsewhere. Everything else goes on as before.
+func (s *Server) Drain() { s.draining.Store(true) }
+
 // ready answers GET /readyz.
 func (s *Server) ready(c *gin.Context) {
 	select {
@@ -163,8 +170,8 @@ func (s *Server) ready(c *gin.Context) {
 		s.fail(c, fmt.Errorf("%w: %w", errNotReady, err))
 		return
 	}
-	if s.streams.Closing() {
-		s.fail(c, fmt.Errorf("%w: %w", errNotReady, stream.ErrClosing))
+	if s.draining.Load() {
+		s.fail(c, fmt.Errorf("%w: %w", errNotReady, errDraining))
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"status": "ready"})

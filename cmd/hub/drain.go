@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tickertape/internal/hub"
+	"tickertape/internal/stream"
+	"tickertape/internal/web"
+)
+
+// ownedBus is a bus that this process has opened.
+type ownedBus struct {
+	hub.Bus
+	// shared says that other nodes have this bus too: they can take the
+	// clients over, and deliver what is published here until the end.
+	shared bool
+	// close may be called more than once.
+	close func()
+}
+
+// node is everything that ends with the process.
+type node struct {
+	bus     ownedBus
+	hub     *hub.Hub
+	streams *stream.Server
+	web     *web.Server
+	server  *http.Server
+	log     *slog.Logger
+}
+
+// drain says how gently a node sends its clients away.
+type drain struct {
+	wait   time.Duration // until balancers have seen that it is not ready
+	window time.Duration // over which the streams end
+}
+
+// What a node takes to end besides its drain: for clients that take nothing,
+// then for the requests in flight.
+const (
+	closeTime    = 3 * time.Second
+	shutdownTime = 6 * time.Second // net/http takes a new connection for busy for 5 s
+)
+
+// serve serves until ctx ends, or something fails, and returns when all has
+// ended. SIGTERM as ctx's cause asks for the drain, any other one for haste.
+func (n *node) serve(ctx context.Context, listener net.Listener, d drain) error {
+	if !n.bus.shared {
+		d = drain{} // nobody could take the clients over
+	}
+	// The hub outlives ctx: streams are closed and publishes in flight
+	// finished while it still runs.
+	hubCtx, endHub := context.WithCancel(context.WithoutCancel(ctx))
+	defer endHub()
+	g, failed := errgroup.WithContext(context.WithoutCancel(ctx))
+	g.Go(func() error { return n.hub.Run(hubCtx) })
+	g.Go(func() error {
+		if err := n.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		defer endHub()
+		select {
+		case <-ctx.Done():
+		case <-failed.Done():
+		}
+		if context.Cause(ctx) != (signalled{syscall.SIGTERM}) {
+			d = drain{}
+		}
+		return n.end(failed, d)
+	})
+	n.log.Info(fmt.Sprintf("Tickertape listens on http://%s; bus: %s", listener.Addr(), n.bus.Name()))
+	return g.Wait()
+}
+
+// end is not ready first, goes on as before until balancers have seen that,
+// sends every stream's client away with advice when to come back, and waits
+// for the requests in flight. A failure ends the waiting.
+func (n *node) end(failed context.Context, d drain) error {
+	n.web.Drain()
+	if !n.bus.shared {
+		// What is acknowledged from here on nobody would hear of.
+		n.bus.close()
+	}
+	n.log.Info("ending", slog.Duration("wait", d.wait), slog.Duration("window", d.window), slog.Int("streams", n.streams.Open()))
+	select {
+	case <-time.After(d.wait):
+	case <-failed.Done():
+		d.window = 0
+	}
+	ctx := context.WithoutCancel(failed)
+	closing, cancel := context.WithTimeout(ctx, d.window+closeTime)
+	defer cancel()
+	if err := n.streams.Close(closing, d.window); err != nil {
+		n.log.Warn("some clients are cut off", slog.Any("reason", err))
+	}
+	ending, cancel := context.WithTimeout(ctx, shutdownTime)
+	defer cancel()
+	if err := n.server.Shutdown(ending); err != nil {
+		n.log.Warn("some requests are cut off", slog.Any("reason", err))
+		return n.server.Close()
+	}
+	return nil
+}
