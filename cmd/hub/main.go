@@ -16,6 +16,7 @@ import (
 	"tickertape/internal/event"
 	"tickertape/internal/hub"
 	"tickertape/internal/membus"
+	"tickertape/internal/redisbus"
 	"tickertape/internal/stream"
 	"tickertape/internal/web"
 )
@@ -23,18 +24,17 @@ import (
 // version is set by the linker.
 var version = "development"
 
-func main() { os.Exit(start(openBus)) }
+func main() { os.Exit(start()) }
 
-// start runs a node on the bus that open opens, until a signal ends it, and
-// returns the exit status.
-func start(open func(settings) (ownedBus, error)) int {
+// start runs a node until a signal ends it, and returns the exit status.
+func start() int {
 	var s settings
 	kong.Parse(&s, kong.Name("hub"), kong.Vars{"version": version}, kong.UsageOnError(),
 		kong.Description("Tickertape: broadcasts what is published to browsers, over Server-Sent Events."))
 	log := s.logger().With(slog.String("node", uuid.NewString()))
 	ctx, stop := untilSignal()
 	defer stop()
-	bus, err := open(s)
+	bus, err := openBus(s, log)
 	if err != nil {
 		log.Error("no bus", slog.Any("error", err))
 		return 1
@@ -49,10 +49,17 @@ func start(open func(settings) (ownedBus, error)) int {
 }
 
 // openBus opens the bus that the settings ask for.
-func openBus(s settings) (ownedBus, error) {
-	bus := membus.New(membus.Options{MaxBytes: int(s.Memory), Retention: event.Retention{
-		Messages: s.RetainMessages, Bytes: int(s.RetainBytes), Age: s.RetainAge}})
-	return ownedBus{Bus: bus, close: bus.Close}, nil
+func openBus(s settings, log *slog.Logger) (ownedBus, error) {
+	retention := event.Retention{Messages: s.RetainMessages, Bytes: int(s.RetainBytes), Age: s.RetainAge}
+	if s.Redis == "" {
+		bus := membus.New(membus.Options{MaxBytes: int(s.Memory), Retention: retention})
+		return ownedBus{Bus: bus, close: bus.Close}, nil
+	}
+	bus, err := redisbus.Open(redisbus.Options{URL: s.Redis, Prefix: s.RedisPrefix, Retention: retention, Log: log})
+	if err != nil {
+		return ownedBus{}, fmt.Errorf("--redis (HUB_REDIS): %w", err)
+	}
+	return ownedBus{Bus: bus, shared: true, close: bus.Close}, nil
 }
 
 // spareFiles are left for everything that is not a stream.

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tickertape/internal/redistest"
 )
 
 // process is a hub in a process of its own: this test's program, which runs
@@ -26,10 +28,13 @@ type process struct {
 	client *http.Client // each request has its own connection
 }
 
-// startProcess starts a hub on a bus of its own ("memory"), or on one that
-// counts as shared with other nodes ("shared"). The environment may set more.
+// startProcess starts a hub on a bus of its own ("memory"), or over a Redis
+// ("shared"). The environment may set more.
 func startProcess(t *testing.T, bus string, env ...string) *process {
 	t.Helper()
+	if bus == "shared" {
+		env = append(env, "HUB_REDIS="+redistest.Start(t).URL)
+	}
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +42,7 @@ func startProcess(t *testing.T, bus string, env ...string) *process {
 	p := &process{t: t, log: hubLog{listening: make(chan string, 1)}, cmd: exec.Command(program), ended: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}}
 	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HUB_") })
-	p.cmd.Env = append(p.cmd.Env, "TEST_AS_HUB="+bus, "GORACE=atexit_sleep_ms=0", "HUB_ADDR=127.0.0.1:0")
+	p.cmd.Env = append(p.cmd.Env, "TEST_AS_HUB=1", "GORACE=atexit_sleep_ms=0", "HUB_ADDR=127.0.0.1:0")
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = &p.log
 	if err := p.cmd.Start(); err != nil {

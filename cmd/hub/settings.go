@@ -18,13 +18,14 @@ import (
 // settings are what the hub reads from flags and environment.
 type settings struct {
 	Addr           string           `env:"HUB_ADDR" default:"127.0.0.1:8080" help:"Address to listen on, host:port."`
-	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes. Not in this version, which refuses it."`
+	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes, like redis://user:password@host:6379/0; rediss:// for TLS. None: one node, in memory."`
+	RedisPrefix    string           `env:"HUB_REDIS_PREFIX" default:"tt:{0}:" help:"What the names of all keys and channels in Redis begin with; hubs with the same one are nodes of one."`
 	Insecure       bool             `env:"HUB_INSECURE" help:"Let everyone publish, although the address can be reached from other machines."`
 	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN" help:"Origins, like https://example.com, whose pages may publish, besides the hub's own under an IP address or localhost."`
 	RetainMessages int              `env:"HUB_RETAIN_MESSAGES" default:"10000" help:"Messages kept of each topic."`
 	RetainBytes    size             `env:"HUB_RETAIN_BYTES" default:"16MiB" help:"Bytes kept of each topic."`
 	RetainAge      time.Duration    `env:"HUB_RETAIN_AGE" default:"24h" help:"How long messages are kept."`
-	Memory         size             `env:"HUB_MEMORY" default:"1GiB" help:"Bytes kept of all topics together; beyond it, publishing is refused."`
+	Memory         size             `env:"HUB_MEMORY" default:"1GiB" help:"Bytes kept of all topics together in memory; beyond it, publishing is refused. With Redis, its maxmemory counts."`
 	MaxStreams     int              `env:"HUB_MAX_STREAMS" default:"100000" help:"Streams open at once; more clients are sent away until later."`
 	DrainWait      time.Duration    `env:"HUB_DRAIN_WAIT" default:"5s" help:"After SIGTERM, how long a node that shares its bus goes on as before, until balancers see that it is not ready."`
 	DrainWindow    time.Duration    `env:"HUB_DRAIN_WINDOW" default:"25s" help:"Over which time such a node then ends its streams, each at a moment of its own."`
@@ -39,8 +40,6 @@ func (s *settings) Validate() error {
 	switch {
 	case err != nil || port == "":
 		return fmt.Errorf("--addr (HUB_ADDR): %q is not of the form host:port, like 127.0.0.1:8080 or [::1]:8080", s.Addr)
-	case s.Redis != "":
-		return errors.New("--redis (HUB_REDIS): this version has only the bus in memory, so nodes cannot be joined yet")
 	case s.RetainMessages < 1 || s.RetainBytes < 1 || s.RetainAge < time.Second || s.Memory < 1 || s.MaxStreams < 1:
 		return errors.New("--retain-messages, --retain-bytes, --memory and --max-streams must each be at least 1, --retain-age at least 1s")
 	case min(s.DrainWait, s.DrainWindow) < 0 || max(s.DrainWait, s.DrainWindow) > time.Hour:

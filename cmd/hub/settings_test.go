@@ -57,7 +57,6 @@ func TestSettingsRefused(t *testing.T) {
 		{"--addr=127.0.0.1", "host:port"},
 		{"--addr=8080", "host:port"},
 		{"--memory=99999999999GiB", "is not a size"},
-		{"--redis=redis://127.0.0.1:6379/0", "HUB_REDIS"},
 		{"--retain-age=0s", "--retain-age"},
 		{"--retain-messages=0", "--retain-messages"},
 		{"--memory=0", "--memory"},
