@@ -22,7 +22,8 @@ func TestServerDiesWithItsTest(t *testing.T) {
 		return
 	}
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$")
-	child.Env = append(os.Environ(), role+"=1")
+	// What the child leaves behind goes with this test.
+	child.Env = append(os.Environ(), role+"=1", "TMPDIR="+t.TempDir())
 	if _, err := child.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}

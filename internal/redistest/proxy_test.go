@@ -200,6 +200,21 @@ func TestDelay(t *testing.T) {
 	}
 }
 
+func TestDelayOfOneDirectionLeavesTheOther(t *testing.T) {
+	t.Parallel()
+	s, p := behind(t)
+	c := dial(t, p.Addr)
+	c.send("SUBSCRIBE wire")
+	c.expect("*3", "$9", "subscribe", "$4", "wire", ":1")
+	p.Delay(redistest.Up, time.Hour)
+	s.Must("PUBLISH", "wire", "one")
+	c.expect("*3", "$7", "message", "$4", "wire", "$3", "one")
+	p.Delay(redistest.Up, 0)
+	p.Delay(redistest.Down, time.Hour)
+	dial(t, p.Addr).send("INCR n")
+	await(t, "the server gets the command", func() bool { return s.Must("GET", "n") == "1" })
+}
+
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	_, p := behind(t)
