@@ -88,6 +88,8 @@ type Bus struct {
 	policy error // the server may drop what it should keep
 	beats  [2]event.Position
 	feeds  map[*feed]error // why a feed hears nothing; nil: it does
+
+	searched time.Time // when Clock last had the primary looked for
 }
 
 // Open returns a Bus that goes to work at once, and waits for its Redis if
@@ -104,12 +106,23 @@ func Open(o Options) (*Bus, error) {
 	b := &Bus{options: o, redis: client, keys: keys{o.Prefix}, scripts: newScripts(), log: o.Log,
 		witness: newWitness(), reads: newReader(*client), feeds: map[*feed]error{}, fault: errAway}
 	b.lane = newLane(b)
+	// All that go-redis has to say comes to us as errors; what it logs is
+	// the same again, for the whole process, on standard error.
+	redis.SetLogger(chatter{o.Log})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { b.lane.run(ctx) })
 	running.Go(func() { b.beat(ctx) })
 	b.stop = func() { cancel(); running.Wait() }
 	return b, nil
+}
+
+// chatter logs what go-redis logs, for those who debug.
+type chatter struct{ log *slog.Logger }
+
+// Printf implements go-redis' Logging.
+func (c chatter) Printf(ctx context.Context, format string, args ...any) {
+	c.log.DebugContext(ctx, fmt.Sprintf(format, args...))
 }
 
 // Close ends the bus. What was not acknowledged by then fails; feeds have to
@@ -138,9 +151,30 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 	return o.receipts, o.err
 }
 
+// anew is how often at most the primary is looked for because of a cursor.
+const anew = 5 * time.Second
+
 // Clock reads the store's clock. It does so by a call that writes: only the
-// server that takes those is the one whose clock counts.
-func (b *Bus) Clock(ctx context.Context) (event.Clock, error) { return b.readClock(ctx) }
+// server that takes those is the one whose clock counts. A hub asks for the
+// sake of cursors that it cannot place: one may come from a node that has
+// found another primary already. So this node looks for it again, but not for
+// every cursor that somebody made up.
+func (b *Bus) Clock(ctx context.Context) (event.Clock, error) {
+	if b.maySearch(time.Now()) {
+		b.lane.renew()
+	}
+	return b.readClock(ctx)
+}
+
+func (b *Bus) maySearch(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(b.searched) < anew {
+		return false
+	}
+	b.searched = now
+	return true
+}
 
 // Ready returns nil while beats come back through Redis, else why they do not.
 func (b *Bus) Ready() error {
@@ -164,7 +198,7 @@ func (b *Bus) fail(err error) {
 	news := b.fault == nil || b.fault.Error() != explain(err).Error()
 	b.fault = explain(err)
 	if news {
-		b.log.Warn("Redis does not work for us", slog.Any("error", b.fault))
+		b.log.Warn("no writing to Redis", slog.Any("error", b.fault))
 	}
 }
 
@@ -173,7 +207,7 @@ func (b *Bus) working() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fault != nil {
-		b.log.Info("Redis works")
+		b.log.Info("Redis takes what is written")
 	}
 	b.fault, b.worked = nil, true
 }

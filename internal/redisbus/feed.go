@@ -22,6 +22,7 @@ type feed struct {
 }
 
 var (
+	errBegins = errors.New("it has just begun")
 	errSilent = errors.New("beats were accepted and did not come back on the wire")
 	errTurned = errors.New("the wire came to be another server's, or another epoch's")
 )
@@ -31,8 +32,8 @@ func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
 	f := &feed{bus: b, sink: sink}
 	defer b.drop(f)
 	pause := firstPause
+	b.add(f)
 	for {
-		b.heard(f, errAway)
 		begin := time.Now()
 		err := f.follow(ctx)
 		if ctx.Err() != nil {
@@ -41,7 +42,6 @@ func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
 		if err := b.hopeless(); err != nil {
 			return err
 		}
-		b.log.Info("the wire is taken up again", slog.Any("reason", err))
 		b.heard(f, explain(err))
 		if time.Since(begin) > longPause {
 			pause = firstPause
@@ -173,7 +173,20 @@ func (f *feed) intact(ctx context.Context, clock event.Clock) (map[event.Topic]s
 func (b *Bus) heard(f *feed, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	before := b.feeds[f]
 	b.feeds[f] = err
+	switch {
+	case err != nil && before == nil:
+		b.log.Warn("no hearing what is published", slog.Any("error", err))
+	case err == nil && before != nil:
+		b.log.Info("hears what is published")
+	}
+}
+
+func (b *Bus) add(f *feed) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.feeds[f] = errBegins
 }
 
 func (b *Bus) drop(f *feed) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +43,7 @@ type lane struct {
 	bytes  int
 	closed bool
 	more   chan struct{} // holds a token while there is work
+	stale  atomic.Bool   // the connection may be to a server that is not the primary any more
 
 	// What follows belongs to the goroutine that runs.
 	session *session
@@ -145,6 +147,13 @@ func (l *lane) putBack(groups []*group) {
 	l.signal()
 }
 
+// renew has the lane look for the primary anew before its next call. It may be
+// called from any goroutine.
+func (l *lane) renew() {
+	l.stale.Store(true)
+	l.signal()
+}
+
 // run works until ctx ends.
 func (l *lane) run(ctx context.Context) {
 	defer l.end()
@@ -182,6 +191,11 @@ func (l *lane) work(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.more:
+	}
+	if l.stale.Swap(false) {
+		l.drop()
+		l.signal()
+		return nil
 	}
 	groups := l.take()
 	if len(groups) == 0 {
@@ -224,8 +238,8 @@ func (l *lane) deliver(c *call, text string) error {
 	// this is the least that Redis' is ahead.
 	l.session.ahead = time.Until(a.now)
 	clock := a.clock
-	if clock.Epoch != known.Epoch {
-		l.bus.log.Info("the store is in another epoch", slog.String("epoch", formatEpoch(clock.Epoch)),
+	if clock.Epoch != known.Epoch && known.Epoch.Number > 0 {
+		l.bus.log.Warn("Redis is another one, or was restarted: a new epoch", slog.String("epoch", formatEpoch(clock.Epoch)),
 			slog.String("before", formatEpoch(known.Epoch)), slog.Bool("known", ended(clock, known.Epoch)))
 	}
 	l.bus.witness.learn(clock)
