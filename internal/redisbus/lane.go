@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,11 +20,6 @@ const (
 	// publishTime is how long a publish may take that has no deadline.
 	publishTime = 5 * time.Second
 
-	maxCallMessages = 256     // a batch is never split, and may be larger
-	maxCallBytes    = 1 << 20 // the same
-	maxQueueBytes   = 64 << 20
-	maxQueueGroups  = 50_000
-
 	firstPause = 50 * time.Millisecond // between tries to reach Redis
 	longPause  = time.Second
 )
@@ -35,15 +29,10 @@ const (
 // keeps its order, and of one call at most it is not known whether it was
 // taken.
 type lane struct {
-	bus  *Bus
-	name string
-
-	mu     sync.Mutex
-	queue  []*group
-	bytes  int
-	closed bool
-	more   chan struct{} // holds a token while there is work
-	stale  atomic.Bool   // the connection may be to a server that is not the primary any more
+	bus   *Bus
+	name  string
+	queue *queue
+	stale atomic.Bool // the connection may be to a server that is not the primary any more
 
 	// What follows belongs to the goroutine that runs.
 	session *session
@@ -52,13 +41,13 @@ type lane struct {
 }
 
 func newLane(b *Bus) *lane {
-	return &lane{bus: b, name: uuid.NewString(), more: make(chan struct{}, 1)}
+	return &lane{bus: b, name: uuid.NewString(), queue: newQueue()}
 }
 
 // do has the group taken and waits for its outcome. If ctx ends before, it
 // takes the group back; the error says whether that came too late.
 func (l *lane) do(ctx context.Context, g *group) outcome {
-	if err := l.push(g); err != nil {
+	if err := l.queue.push(g); err != nil {
 		return outcome{err: err}
 	}
 	select {
@@ -66,92 +55,20 @@ func (l *lane) do(ctx context.Context, g *group) outcome {
 		return o
 	case <-ctx.Done():
 	}
-	if l.withdraw(g) {
-		return outcome{err: unavailable(l.bus.reason(errLate), false)}
-	}
+	maybe := !l.queue.withdraw(g)
 	select {
 	case o := <-g.done: // both were ready
 		return o
 	default:
-		return outcome{err: unavailable(l.bus.reason(errLate), true)}
+		return outcome{err: unavailable(l.bus.reason(errLate), maybe)}
 	}
-}
-
-func (l *lane) push(g *group) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.closed:
-		return unavailable(errClosed, false)
-	case len(l.queue) >= maxQueueGroups || l.bytes+g.size > maxQueueBytes:
-		return unavailable(errFull, false)
-	}
-	l.queue = append(l.queue, g)
-	l.bytes += g.size
-	l.signal()
-	return nil
-}
-
-func (l *lane) signal() {
-	select {
-	case l.more <- struct{}{}:
-	default:
-	}
-}
-
-// withdraw takes the group out of the queue, and reports whether it was there.
-func (l *lane) withdraw(g *group) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, queued := range l.queue {
-		if queued == g {
-			l.queue = append(l.queue[:i:i], l.queue[i+1:]...)
-			l.bytes -= g.size
-			return true
-		}
-	}
-	return false
-}
-
-// take takes from the queue what makes up the next call.
-func (l *lane) take() (groups []*group) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	messages, bytes := 0, 0
-	for len(l.queue) > 0 {
-		g := l.queue[0]
-		if len(groups) > 0 && (messages+g.count() > maxCallMessages || bytes+g.size > maxCallBytes) {
-			break
-		}
-		l.queue[0] = nil
-		l.queue = l.queue[1:]
-		l.bytes -= g.size
-		messages += g.count()
-		bytes += g.size
-		groups = append(groups, g)
-	}
-	if len(l.queue) > 0 {
-		l.signal()
-	}
-	return groups
-}
-
-// putBack returns groups that were not taken to the head of the queue.
-func (l *lane) putBack(groups []*group) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.queue = append(groups[:len(groups):len(groups)], l.queue...)
-	for _, g := range groups {
-		l.bytes += g.size
-	}
-	l.signal()
 }
 
 // renew has the lane look for the primary anew before its next call. It may be
 // called from any goroutine.
 func (l *lane) renew() {
 	l.stale.Store(true)
-	l.signal()
+	l.queue.signal()
 }
 
 // run works until ctx ends.
@@ -190,14 +107,14 @@ func (l *lane) work(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-l.more:
+	case <-l.queue.more:
 	}
 	if l.stale.Swap(false) {
 		l.drop()
-		l.signal()
+		l.queue.signal()
 		return nil
 	}
-	groups := l.take()
+	groups := l.queue.take()
 	if len(groups) == 0 {
 		return nil
 	}
@@ -215,7 +132,7 @@ func (l *lane) call(ctx context.Context, c *call) error {
 	case err == nil:
 		return l.deliver(c, answer)
 	case elsewhere(err):
-		l.putBack(c.open()) // another server may take them in time
+		l.queue.putBack(c.open()) // another server may take them in time
 		return err
 	case answered(err):
 		l.refuse(c, explain(err), false)
@@ -284,7 +201,7 @@ func (l *lane) settle(ctx context.Context) error {
 	case answer != "":
 		return l.deliver(c, answer)
 	case epoch == formatEpoch(c.epoch) && c.epoch.Number > 0:
-		l.putBack(c.open()) // not taken, and never will be
+		l.queue.putBack(c.open()) // not taken, and never will be
 	default:
 		// Taken and lost, or not taken: the store that knew is gone.
 		l.refuse(c, errUnknown, true)
@@ -324,13 +241,9 @@ func (l *lane) end() {
 	if l.doubt != nil {
 		l.refuse(l.doubt, errClosed, true)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	for _, g := range l.queue {
+	for _, g := range l.queue.close() {
 		g.done <- outcome{err: unavailable(errClosed, false)}
 	}
-	l.queue = nil
 }
 
 // wait waits for d, or until ctx ends.
