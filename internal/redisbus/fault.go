@@ -3,6 +3,8 @@ package redisbus
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -39,11 +41,15 @@ var advice = []struct{ prefix, text string }{
 	{"CROSSSLOT", "this is a Redis Cluster, and the prefix has no hash tag, like tt:{0}:"},
 }
 
-// explain words what went wrong between the bus and Redis.
+// explain words what went wrong between the bus and Redis. It names no
+// addresses: the text goes to whoever asked.
 func explain(err error) error {
 	var answer redis.Error
 	if !errors.As(err, &answer) {
-		return fmt.Errorf("%w: %w", errAway, err)
+		if cause := broken(err); cause != "" {
+			return fmt.Errorf("%w: %s", errAway, cause)
+		}
+		return err
 	}
 	for _, a := range advice {
 		if strings.HasPrefix(answer.Error(), a.prefix) {
@@ -51,6 +57,23 @@ func explain(err error) error {
 		}
 	}
 	return fmt.Errorf("an error of Redis: %w", err)
+}
+
+// broken says how a connection failed, or nothing if something else did.
+func broken(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.Err
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil && !op.Timeout() {
+		return op.Err.Error()
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return "no answer in time"
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it was closed"
+	}
+	return ""
 }
 
 // answered reports whether Redis itself refused, so that nothing was done.
