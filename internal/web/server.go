@@ -160,19 +160,25 @@ func (s *Server) Drain() { s.draining.Store(true) }
 
 // ready answers GET /readyz.
 func (s *Server) ready(c *gin.Context) {
-	select {
-	case <-s.hub.Ready():
-	default:
-		s.fail(c, fmt.Errorf("%w: %w", errNotReady, hub.ErrNotReady))
-		return
-	}
-	if err := s.bus.Ready(); err != nil {
+	if err := s.notReady(); err != nil {
 		s.fail(c, fmt.Errorf("%w: %w", errNotReady, err))
 		return
 	}
-	if s.draining.Load() {
-		s.fail(c, fmt.Errorf("%w: %w", errNotReady, errDraining))
-		return
-	}
 	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+}
+
+// notReady returns why the node is not ready, or nil if it is.
+func (s *Server) notReady() error {
+	if s.draining.Load() {
+		return errDraining
+	}
+	if err := s.bus.Ready(); err != nil {
+		return err
+	}
+	select {
+	case <-s.hub.Ready():
+		return nil
+	default:
+		return hub.ErrNotReady
+	}
 }
