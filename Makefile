@@ -1,12 +1,16 @@
 # What the checks run besides Go: program, or program:package where Debian's
 # package has another name. The race detector needs the C compiler.
-programs := gcc node:nodejs npm chromium redis-server
+up_programs := redis-server haproxy curl ps:procps
+programs := gcc node:nodejs npm chromium nginx $(up_programs)
+
+# Where Debian has servers, but not for everyone.
+export PATH := $(PATH):/usr/sbin
 
 # GOFLAGS may turn Go's own stamp off, and a tarball has no git at all.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build fuzz load
+.PHONY: help test check build up down fuzz load latency
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
@@ -22,8 +26,18 @@ check: ## the same without installing anything
 build: ## make bin/hub and bin/publisher
 	go build -buildvcs=false -trimpath -ldflags '-X main.version=$(version)' -o bin/ ./cmd/hub ./cmd/publisher
 
+up: build ## start Redis, three hubs and HAProxy in the background (installs the two by apt, as root)
+	@scripts/need --install $(up_programs)
+	@scripts/up
+
+down: ## end what make up has started
+	@scripts/down
+
 fuzz: ## run every fuzz test for a minute
 	@scripts/fuzz 1m
 
 load: ## the load test with 10,000 subscribers
 	LOAD_SUBSCRIBERS=10000 go test -count=1 -v -run TestLoad -timeout 10m ./cmd/hub/
+
+latency: ## how long events take through nginx and HAProxy: 100 of them, one a second
+	LATENCY_EVENTS=100 go test -count=1 -v -run TestLatency -timeout 10m ./cmd/hub/
