@@ -193,11 +193,13 @@ func (h *Hub) append(f *frame, complete event.Position) {
 // mend bridges a break in the feed: the logs of topics that may have events in
 // it begin anew behind it, and whoever is not that far reads the history.
 // Where the break took the store's epoch along, nothing counts any more that
-// stands behind the end of the old one.
+// stands behind the end of the old one, and nothing at all of one that the
+// store does not know.
 func (h *Hub) mend(s event.Stretch, before event.Clock) {
-	base, _ := s.Clock.Resolve(event.Cursor{Epoch: before.Epoch, Position: before.Position})
+	base, lost := s.Clock.Resolve(event.Cursor{Epoch: before.Epoch, Position: before.Position})
 	for _, l := range h.logs {
-		if _, intact := s.Intact[l.topic]; l.mend(base, s.Clock.Position, intact, h) {
+		_, intact := s.Intact[l.topic]
+		if l.mend(base, s.Clock.Position, intact && lost == "", h) {
 			h.touched = append(h.touched, l)
 		}
 	}
