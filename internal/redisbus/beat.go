@@ -51,6 +51,7 @@ func (b *Bus) readClock(ctx context.Context) (event.Clock, error) {
 
 // report tells the store what this node knows to be lost.
 func (b *Bus) report(ctx context.Context) {
+	epoch := b.witness.now().Epoch
 	losses := b.witness.losses(reportPage)
 	if len(losses) == 0 {
 		return
@@ -58,10 +59,11 @@ func (b *Bus) report(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	if o := b.lane.do(ctx, newGroup(nil, losses, deadline)); o.err != nil {
+	o := b.lane.do(ctx, newGroup(nil, losses, deadline))
+	if o.err != nil || o.clock.Epoch != epoch {
 		return // the next beat tries again
 	}
-	b.witness.reported(losses)
+	b.witness.reported(losses, epoch)
 	b.log.Warn("the store lost events", slog.Int("topics", len(losses)))
 }
 

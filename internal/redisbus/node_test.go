@@ -203,6 +203,26 @@ func (s *stream) expect(blocks string) {
 	}
 }
 
+// apart is expect with the gaps told apart, in the order of their topics: a gap
+// comes before its place where other topics' events stand in between.
+func (s *stream) apart(events, gaps string) {
+	s.t.Helper()
+	want := strings.Split(events, ", ")
+	got := s.ends(want[len(want)-1])
+	var said []string
+	got = slices.DeleteFunc(got, func(x string) bool {
+		gap := strings.HasPrefix(x, "gap ")
+		if gap {
+			said = append(said, x)
+		}
+		return gap
+	})
+	slices.Sort(said)
+	if !slices.Equal(got, want) || strings.Join(said, ", ") != gaps {
+		s.t.Fatalf("got %q and %q, want %q and %q", got, said, want, gaps)
+	}
+}
+
 // eventually asks until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()

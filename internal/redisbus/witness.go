@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"sync"
+	"time"
 
 	"tickertape/internal/event"
 )
@@ -14,7 +15,8 @@ type witness struct {
 	clock event.Clock
 	high  event.Position // of all that was stored; floor of what comes
 	heard map[event.Topic]mark
-	lost  map[loss]struct{} // to be reported
+	lost  map[loss]bool // whether the store has been told, in this epoch
+	age   time.Duration
 }
 
 // mark is a topic's highest position that was heard of, in its epoch.
@@ -35,8 +37,10 @@ type loss struct {
 // bytes each.
 const maxHeard = 200_000
 
-func newWitness() *witness {
-	return &witness{heard: map[event.Topic]mark{}, lost: map[loss]struct{}{}}
+// newWitness returns a witness that knows nothing. What would have expired
+// by now, age after its time, it does not take for lost.
+func newWitness(age time.Duration) *witness {
+	return &witness{heard: map[event.Topic]mark{}, lost: map[loss]bool{}, age: age}
 }
 
 // now returns the store's clock as last heard of.
@@ -65,6 +69,12 @@ func (w *witness) learn(clock event.Clock) {
 		return
 	}
 	w.clock = clock
+	// The store may also have lost that it was told.
+	for x := range w.lost {
+		if w.lost[x] = false; clock.Position.Time().Sub(x.position.Time()) > w.age {
+			delete(w.lost, x)
+		}
+	}
 	for topic, m := range w.heard {
 		w.judge(topic, m)
 	}
@@ -87,8 +97,7 @@ func (w *witness) note(topic event.Topic, at event.Cursor) {
 }
 
 // judge turns a mark into a loss if its epoch ended before it. Of an epoch
-// that the store does not know at all, everything is lost, and every cursor
-// says so by itself.
+// that the store does not know at all, everything is lost.
 func (w *witness) judge(topic event.Topic, m mark) {
 	if m.epoch == w.clock.Epoch {
 		return
@@ -97,9 +106,7 @@ func (w *witness) judge(topic event.Topic, m mark) {
 	if known && !m.position.After(end) {
 		return
 	}
-	if known {
-		w.lost[loss{topic, m.epoch, m.position}] = struct{}{}
-	}
+	w.lost[loss{topic, m.epoch, m.position}] = false
 	delete(w.heard, topic)
 }
 
@@ -117,20 +124,28 @@ func (w *witness) forget() {
 func (w *witness) losses(n int) (list []loss) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for x := range w.lost {
+	for x, told := range w.lost {
 		if len(list) == n {
 			break
 		}
-		list = append(list, x)
+		if !told {
+			list = append(list, x)
+		}
 	}
 	return list
 }
 
-// reported lets go of losses that the store knows of now.
-func (w *witness) reported(list []loss) {
+// reported takes in that the store was told of the losses in the epoch.
+func (w *witness) reported(list []loss, in event.Epoch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if in != w.clock.Epoch {
+		return
+	}
 	for _, x := range list {
-		delete(w.lost, x)
+		w.lost[x] = true
+		if len(w.lost) > maxHeard {
+			delete(w.lost, x)
+		}
 	}
 }
