@@ -104,7 +104,7 @@ func Open(o Options) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{options: o, redis: client, keys: keys{o.Prefix}, scripts: newScripts(), log: o.Log,
-		witness: newWitness(), reads: newReader(*client), feeds: map[*feed]error{}, fault: errAway}
+		witness: newWitness(o.Retention.Age), reads: newReader(*client), feeds: map[*feed]error{}, fault: errAway}
 	b.lane = newLane(b)
 	// All that go-redis has to say comes to us as errors; what it logs is
 	// the same again, for the whole process, on standard error.

@@ -104,7 +104,10 @@ type state struct {
 	last  event.Position
 	gone  event.Position // the last one that was cut off
 	since event.Position // of a trim: the position of the publish that did it
-	lost  event.Position // the last one that was proven lost
+	lost  event.Position // where the last loss is told
+	// before is what the topic had last before that: nothing of it lies
+	// between, but more losses maybe.
+	before event.Position
 }
 
 // page makes a page of an answer: a hole is wherever an entry's prev lies
@@ -142,6 +145,7 @@ func (b *Bus) page(r event.Range, answer []any) (event.Page, error) {
 	case !end.After(complete):
 	case !end.After(r.Upto):
 		hole(end)
+	case end == x.state.lost && !x.state.before.After(complete): // that is told behind the range
 	case len(page.Events) > 0:
 		page.Upto = complete // what follows tells of the hole
 	default:
@@ -177,7 +181,7 @@ func (b *Bus) gap(x entries, complete, end event.Position) event.Gap {
 
 // entries reads an answer of read.lua.
 func (b *Bus) entries(t event.Topic, answer []any) (entries, error) {
-	if len(answer) != 10 {
+	if len(answer) != 11 {
 		return entries{}, errAnswer
 	}
 	r := valueReader{values: answer}
@@ -196,7 +200,7 @@ func (b *Bus) entries(t event.Topic, answer []any) (entries, error) {
 	}
 	x.more = answer[5] != ""
 	x.next = r.position()
-	x.state = state{last: r.position(), gone: r.position(), since: r.position(), lost: r.position()}
+	x.state = state{last: r.position(), gone: r.position(), since: r.position(), lost: r.position(), before: r.position()}
 	if r.failed {
 		return entries{}, errAnswer
 	}

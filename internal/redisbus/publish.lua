@@ -78,8 +78,8 @@ raise(ARGV[3])
 local topics = {}
 for i = 1, topicCount do
   local t = { name = ARGV[13 + i], log = KEYS[4 + 2 * i], meta = KEYS[5 + 2 * i] }
-  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first')
-  t.last, t.bytes, t.first = meta[1], tonumber(meta[2] or 0), meta[3]
+  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost')
+  t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.length = redis.call('XLEN', t.log)
   if t.length == 0 then
     t.empty, t.bytes, t.first = true, 0, nil
@@ -96,6 +96,26 @@ for i = 1, topicCount do
 end
 if now > ms then
   ms, seq = now, -1
+end
+
+-- Whether what stood at a position of an epoch is gone, and somebody may come
+-- who is not told so by his cursor. Of an epoch that is not known, all is gone;
+-- its own cursors tell it, but not those of an ended one before it.
+local first
+local function gone(of, p)
+  local ended = redis.call('HGET', epochsKey, of)
+  if ended then
+    local ems, eseq = split(ended)
+    local pms, pseq = split(p)
+    return pms > ems or pms == ems and pseq > eseq
+  end
+  if not first then
+    first = math.huge
+    for _, e in ipairs(redis.call('HKEYS', epochsKey)) do
+      first = math.min(first, tonumber(string.match(e, '^%d+')))
+    end
+  end
+  return of ~= epoch and tonumber(string.match(of, '^%d+')) > first
 end
 
 -- Which groups can be taken.
@@ -119,15 +139,7 @@ for g = 1, groupCount do
     at = at + 7
     group[i] = m
     if group.verdict == 'ok' and m.kind == 'l' then
-      -- A loss counts if that epoch ended before it, and once for a topic.
-      local ended = redis.call('HGET', epochsKey, m.name)
-      local known = redis.call('HEXISTS', m.topic.meta, 'lost:' .. m.name) == 1
-      if ended then
-        local ems, eseq = split(ended)
-        local lms, lseq = split(m.data)
-        known = known or not (lms > ems or lms == ems and lseq > eseq)
-      end
-      if known or not ended then
+      if redis.call('HEXISTS', m.topic.meta, 'lost:' .. m.name) == 1 or not gone(m.name, m.data) then
         m.answer = '-'
       end
     elseif group.verdict == 'ok' and m.once then
@@ -192,6 +204,9 @@ for g = 1, groupCount do
       local prev = t.last
       m.at = take()
       if m.kind == 'l' then
+        if prev ~= t.lost then
+          t.before = prev
+        end
         t.lost = m.at
         t.losses = t.losses or {}
         t.losses[#t.losses + 1] = m.name
@@ -267,6 +282,7 @@ for i = 1, topicCount do
     set('gone', t.gone)
     set('since', t.since or t.gone and '')
     set('lost', t.lost)
+    set('before', t.before)
     for _, name in ipairs(t.losses or {}) do
       set('lost:' .. name, t.lost)
     end

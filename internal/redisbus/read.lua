@@ -8,7 +8,7 @@
 -- writes has to find out first what became of the store. Else
 --   epoch, Redis' milliseconds, after (moved by last), 1 if a limit cut the
 --   page, the entries, the next entry's prev (empty: none),
---   and of the topic: last position, gone, since, lost.
+--   and of the topic: last position, gone, since, lost, before.
 
 local clock = redis.call('HMGET', KEYS[1], 'epoch', 'run', 'forgotten')
 if not clock[1] or clock[2] ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then
@@ -19,7 +19,7 @@ local last, limit, bytes = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
-local meta = redis.call('HMGET', KEYS[4], 'last', 'gone', 'since', 'lost')
+local meta = redis.call('HMGET', KEYS[4], 'last', 'gone', 'since', 'lost', 'before')
 if not meta[1] then
   local score = redis.call('ZSCORE', KEYS[2], topic)
   meta[1] = score and string.format('%.0f-34359738367', tonumber(score)) or clock[3] or '0-0'
@@ -76,4 +76,4 @@ if cut == 0 then
     nextPrev = rest[1][2][2]
   end
 end
-return { clock[1], now, after, cut, got, nextPrev, meta[1], meta[2] or '', meta[3] or '', meta[4] or '' }
+return { clock[1], now, after, cut, got, nextPrev, meta[1], meta[2] or '', meta[3] or '', meta[4] or '', meta[5] or '' }

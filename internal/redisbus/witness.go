@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"sync"
+	"time"
 
 	"tickertape/internal/event"
 )
@@ -15,6 +16,7 @@ type witness struct {
 	high  event.Position          // of all that was stored; floor of what comes
 	heard map[life]event.Position // the highest
 	lost  map[life]struct{}       // those of them to be reported
+	age   time.Duration           // how long events are kept
 }
 
 // life is a topic in one epoch.
@@ -24,7 +26,7 @@ type life struct {
 }
 
 // loss is a proof: the topic had an event at that position, in an epoch that
-// ended before it.
+// ended before it, or that the store does not know.
 type loss struct {
 	life
 	position event.Position
@@ -34,8 +36,8 @@ type loss struct {
 // bytes each.
 const maxHeard = 200_000
 
-func newWitness() *witness {
-	return &witness{heard: map[life]event.Position{}, lost: map[life]struct{}{}}
+func newWitness(age time.Duration) *witness {
+	return &witness{heard: map[life]event.Position{}, lost: map[life]struct{}{}, age: age}
 }
 
 // now returns the store's clock as last heard of.
@@ -87,18 +89,18 @@ func (w *witness) note(topic event.Topic, at event.Cursor) {
 }
 
 // judge finds out whether what was heard of is lost: its epoch ended before
-// it. That is asked anew in each epoch, for a store that came back older once
-// more has forgotten what was reported to it. Of an epoch that the store does
-// not know at all, everything is lost, and every cursor says so by itself.
+// it, or is not known to the store at all. That is asked anew in each epoch,
+// for a store that came back older once more has forgotten what was reported
+// to it. What would have expired by now is not taken for lost.
 func (w *witness) judge(l life, position event.Position) {
-	if l.epoch == w.clock.Epoch {
-		return
-	}
-	switch end, known := w.clock.Ended[l.epoch]; {
-	case !known:
+	end, known := w.clock.Ended[l.epoch]
+	switch {
+	case l.epoch == w.clock.Epoch, known && !position.After(end):
+		delete(w.lost, l)
+	case w.clock.Position.Time().Sub(position.Time()) > w.age:
 		delete(w.heard, l)
 		delete(w.lost, l)
-	case position.After(end):
+	default:
 		w.lost[l] = struct{}{}
 	}
 }
