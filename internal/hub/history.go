@@ -76,15 +76,17 @@ var errRunning = errors.New("hub: the topic was trimmed beyond the watermark whi
 // while it was reading share the next round: whoever comes back with
 // thousands of others costs the bus a read or two.
 func (h *Hub) fill(ctx context.Context, l *log) error {
+	watermark, room := h.mark.Load().position, h.reads.room(h.options.PagesBytes)
 	l.mu.Lock()
-	ranges := l.ranges(h.options)
+	readings := l.readings(h.options, watermark, room)
 	l.mu.Unlock()
 	var pages []*page
 	var failed error
-	for _, r := range ranges {
-		p, err := h.readPage(ctx, l, r)
+	for _, r := range readings {
+		made, err := h.readPages(ctx, l, r)
+		l.learn(r, made, err)
+		pages = append(pages, made...)
 		if err == nil {
-			pages = append(pages, p)
 			continue
 		}
 		if failed = err; !errors.Is(err, errRunning) {
@@ -106,55 +108,26 @@ func (h *Hub) fill(ctx context.Context, l *log) error {
 	return nil
 }
 
-// readPage makes one history read, as a page.
-func (h *Hub) readPage(ctx context.Context, l *log, r event.Range) (*page, error) {
+// readPages makes one history read, as pages.
+func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.options.ReadTime)
 	defer cancel()
-	answer, err := h.bus.History(ctx, r)
+	answer, err := h.bus.History(ctx, r.Range)
+	if err == nil && r.overlaps(answer) {
+		r.Upto = r.floor
+		answer, err = h.bus.History(ctx, r.Range)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if answer.Upto == r.After && !l.close(&answer, h.mark.Load().position) {
 		return nil, errRunning
 	}
-	p := newPage(l, answer)
+	pages := newPages(l, answer, h.options.PageEvents, r.bytes)
 	if r.Last > 0 {
-		p.last, p.opened = r.Last, r.Upto
+		pages[0].last, pages[0].opened = r.Last, r.Upto
 	}
-	return p, nil
-}
-
-// maxTails bounds the work of one round, and so how long it holds up others.
-const maxTails = 16
-
-// ranges returns the reads that come next: one from the farthest cursor up to
-// where the log begins, and one for each tail that is asked for. l.mu is held.
-func (l *log) ranges(o Options) (ranges []event.Range) {
-	r := event.Range{Topic: l.topic, After: l.floor, Upto: l.floor, Limit: o.PageEvents}
-	tails := map[want]int{}
-	for s, w := range l.wants {
-		// A stream of many topics holds a page of each. Too small ones
-		// would be crumbs for the others who read them.
-		bytes := max(1, o.PageBytes/16, o.PageBytes/len(s.sources))
-		switch {
-		case w.last > 0:
-			w.source = nil
-			if _, asked := tails[w]; asked || len(tails) < maxTails {
-				tails[w] = max(tails[w], bytes)
-			}
-		case r.After.After(w.after):
-			r.After, r.Bytes = w.after, bytes
-		case r.After == w.after:
-			r.Bytes = max(r.Bytes, bytes)
-		}
-	}
-	if r.Upto.After(r.After) {
-		ranges = append(ranges, r)
-	}
-	for w, bytes := range tails {
-		ranges = append(ranges, event.Range{Topic: l.topic, Upto: w.opened, Last: w.last, Limit: o.PageEvents, Bytes: bytes})
-	}
-	return ranges
+	return pages, nil
 }
 
 // deliver shares the pages, hands them to those who wait for them, and wakes

@@ -40,8 +40,8 @@ type Options struct {
 	LogsBytes  int           // about the most bytes of all logs. 256 MiB
 	LogLinger  time.Duration // how long a log outlives its last subscriber. 1 min
 	IdleLogs   int           // the most logs that outlive theirs at once. 10,000
-	PageEvents int           // the most events of one history read. 512
-	PageBytes  int           // about the most data of one subscriber's history reads. 64 KiB
+	PageEvents int           // the most events of one page of the history; a read brings up to 64. 512
+	PageBytes  int           // about the most data of the pages that one subscriber holds. 64 KiB
 	PagesBytes int           // about the most bytes of shared history pages. 64 MiB
 	PageLife   time.Duration // how long a page is shared. 30 s
 	Readers    int           // how many history reads run at once. 4

@@ -32,6 +32,7 @@ type log struct {
 	pages  []*page              // shared; each subscriber has its own hold on the one in use
 	wants  map[*Subscriber]want // who waits for which page
 	queued bool                 // in reads, or in a worker's hands
+	ahead  ahead                // how far the next read goes
 }
 
 func newLog(t event.Topic, watermark event.Position) *log {
