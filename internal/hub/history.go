@@ -80,23 +80,24 @@ var errRunning = errors.New("hub: the store is ahead of the feed")
 // while it was reading share the next round: whoever comes back with
 // thousands of others costs the bus a read or two.
 func (h *Hub) fill(ctx context.Context, l *log) error {
+	watermark, room := h.mark.Load().clock.Position, h.reads.room(h.options.PagesBytes)
 	l.mu.Lock()
-	ranges := l.ranges(h.options)
+	readings := l.readings(h.options, watermark, room)
 	l.mu.Unlock()
 	var pages []*page
 	var failed error
-	for _, r := range ranges {
-		p, err := h.readPage(ctx, l, r)
+	for _, r := range readings {
+		made, err := h.readPages(ctx, l, r)
+		l.learn(r, made, err)
+		pages = append(pages, made...)
 		if err == nil {
-			pages = append(pages, p)
 			continue
 		}
 		if failed = err; !errors.Is(err, errRunning) {
 			break
 		}
 	}
-	l.deliver(pages)
-	for _, p := range pages {
+	for _, p := range l.deliver(pages) {
 		h.reads.keep(p, h.options.PagesBytes)
 	}
 	if failed != nil {
@@ -110,11 +111,15 @@ func (h *Hub) fill(ctx context.Context, l *log) error {
 	return nil
 }
 
-// readPage makes one history read, as a page.
-func (h *Hub) readPage(ctx context.Context, l *log, r event.Range) (*page, error) {
+// readPages makes one history read, as pages.
+func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.options.ReadTime)
 	defer cancel()
-	answer, err := h.bus.History(ctx, r)
+	answer, err := h.bus.History(ctx, r.Range)
+	if err == nil && r.overlaps(answer) {
+		r.Upto = r.floor
+		answer, err = h.bus.History(ctx, r.Range)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -122,51 +127,21 @@ func (h *Hub) readPage(ctx context.Context, l *log, r event.Range) (*page, error
 	if answer.Epoch != now.Epoch || answer.Upto == r.After && !l.close(&answer, now.Position) {
 		return nil, errRunning
 	}
-	p := newPage(l, answer)
+	pages := newPages(l, answer, h.options.PageEvents, r.bytes)
 	if r.Last > 0 {
-		p.last, p.opened = r.Last, r.Upto
+		pages[0].last, pages[0].opened = r.Last, r.Upto
 	}
-	return p, nil
-}
-
-// maxTails bounds the work of one round, and so how long it holds up others.
-const maxTails = 16
-
-// ranges returns the reads that come next: one from the farthest cursor up to
-// where the log begins, and one for each tail that is asked for. l.mu is held.
-func (l *log) ranges(o Options) (ranges []event.Range) {
-	r := event.Range{Topic: l.topic, After: l.floor, Upto: l.floor, Limit: o.PageEvents}
-	tails := map[want]int{}
-	for s, w := range l.wants {
-		// A stream of many topics holds a page of each. Too small ones
-		// would be crumbs for the others who read them.
-		bytes := max(1, o.PageBytes/16, o.PageBytes/len(s.sources))
-		switch {
-		case w.last > 0:
-			w.source = nil
-			if _, asked := tails[w]; asked || len(tails) < maxTails {
-				tails[w] = max(tails[w], bytes)
-			}
-		case r.After.After(w.after):
-			r.After, r.Bytes = w.after, bytes
-		case r.After == w.after:
-			r.Bytes = max(r.Bytes, bytes)
-		}
-	}
-	if r.Upto.After(r.After) {
-		ranges = append(ranges, r)
-	}
-	for w, bytes := range tails {
-		ranges = append(ranges, event.Range{Topic: l.topic, Upto: w.opened, Last: w.last, Limit: o.PageEvents, Bytes: bytes})
-	}
-	return ranges
+	return pages, nil
 }
 
 // deliver shares the pages, hands them to those who wait for them, and wakes
-// these, and those whom the log itself can serve by now.
-func (l *log) deliver(pages []*page) {
+// these, and those whom the log itself can serve by now. It returns the pages
+// that are shared.
+func (l *log) deliver(pages []*page) []*page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// Pages of an epoch that has ended meanwhile say nothing.
+	pages = slices.DeleteFunc(pages, func(p *page) bool { return p.epoch != l.epoch })
 	l.pages = append(l.pages, pages...)
 	for s, w := range l.wants {
 		i := slices.IndexFunc(pages, w.served)
@@ -179,6 +154,7 @@ func (l *log) deliver(pages []*page) {
 		delete(l.wants, s)
 		s.waker.Wake(s)
 	}
+	return pages
 }
 
 // close completes a page of which the bus could not say how much of what is

@@ -42,8 +42,8 @@ type Options struct {
 	LogsBytes  int           // about the most bytes of all logs. 256 MiB
 	LogLinger  time.Duration // how long a log outlives its last subscriber. 1 min
 	IdleLogs   int           // the most logs that outlive theirs at once. 10,000
-	PageEvents int           // the most events of one history read. 512
-	PageBytes  int           // about the most data of one subscriber's history reads. 64 KiB
+	PageEvents int           // the most events of one page of the history; a read brings up to 64. 512
+	PageBytes  int           // about the most data of the pages that one subscriber holds. 64 KiB
 	PagesBytes int           // about the most bytes of shared history pages. 64 MiB
 	PageLife   time.Duration // how long a page is shared. 30 s
 	Readers    int           // how many history reads run at once. 4
@@ -199,7 +199,7 @@ func (h *Hub) mend(s event.Stretch, before event.Clock) {
 	base, lost := s.Clock.Resolve(event.Cursor{Epoch: before.Epoch, Position: before.Position})
 	for _, l := range h.logs {
 		_, intact := s.Intact[l.topic]
-		if l.mend(base, s.Clock.Position, intact && lost == "", h) {
+		if l.mend(base, s.Clock, intact && lost == "", h) {
 			h.touched = append(h.touched, l)
 		}
 	}
@@ -219,7 +219,7 @@ func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 	defer h.mu.Unlock()
 	l := h.logs[t]
 	if l == nil {
-		l = newLog(t, h.mark.Load().clock.Position)
+		l = newLog(t, h.mark.Load().clock)
 		h.logs[t] = l
 	}
 	l.mu.Lock()

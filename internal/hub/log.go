@@ -14,7 +14,8 @@ import (
 type log struct {
 	topic event.Topic
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	epoch event.Epoch // of the watermark
 	// frames holds everything of the topic behind floor that the feed has
 	// brought, oldest first; frames[:head] is cut off. The array is only
 	// ever appended to or replaced, so a slice of it that a reader took
@@ -32,10 +33,11 @@ type log struct {
 	pages  []*page              // shared; each subscriber has its own hold on the one in use
 	wants  map[*Subscriber]want // who waits for which page
 	queued bool                 // in reads, or in a worker's hands
+	ahead  ahead                // how far the next read goes
 }
 
-func newLog(t event.Topic, watermark event.Position) *log {
-	return &log{topic: t, floor: watermark}
+func newLog(t event.Topic, now event.Clock) *log {
+	return &log{topic: t, epoch: now.Epoch, floor: now.Position}
 }
 
 // append adds the topic's next event, or hole, and reports whether it is the
@@ -89,11 +91,14 @@ func (l *log) restart(floor event.Position, h *Hub) {
 }
 
 // mend bridges a break from base, up to which what was fed still counts, to
-// the position upto, and reports whether the log changed. If it is intact,
+// the watermark to come, and reports whether the log changed. If it is intact,
 // nothing of the topic lies in the break.
-func (l *log) mend(base, upto event.Position, intact bool, h *Hub) bool {
+func (l *log) mend(base event.Position, to event.Clock, intact bool, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.epoch != to.Epoch {
+		l.epoch, l.pages, l.ahead = to.Epoch, nil, ahead{}
+	}
 	if len(behind(l.frames[l.head:], base)) > 0 {
 		intact = false // the store lost what was fed
 	}
@@ -101,7 +106,7 @@ func (l *log) mend(base, upto event.Position, intact bool, h *Hub) bool {
 		l.floor = event.Earliest(l.floor, base)
 		return false
 	}
-	l.restart(upto, h)
+	l.restart(to.Position, h)
 	return l.touch()
 }
 

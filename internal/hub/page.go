@@ -25,21 +25,47 @@ type page struct {
 // emptyPage is about what a page takes besides its frames.
 const emptyPage = 256
 
-func newPage(l *log, from event.Page) *page {
-	p := &page{log: l, epoch: from.Epoch, after: from.After, upto: from.Upto, made: time.Now(), bytes: emptyPage,
-		frames: make([]*frame, 0, len(from.Events)+len(from.Gaps))}
-	events := from.Events
-	for _, g := range from.Gaps {
-		for len(events) > 0 && g.Position.After(events[0].Position) {
-			p.add(&frame{event: events[0]})
-			events = events[1:]
+// fullPage is about what a page with so many events and so much data takes.
+func fullPage(events, bytes int) int { return emptyPage + events*new(frame).size() + 2*bytes }
+
+// newPages makes pages of what a read brought. Each ends once it has so many
+// events or so much data, for a reader holds on to all of the page that it
+// reads from. Each begins where the one before ends, so together they are
+// complete as the answer is.
+func newPages(l *log, from event.Page, events, bytes int) []*page {
+	p := newPage(l, from.Epoch, from.After)
+	pages := []*page{p}
+	n, size := 0, 0
+	add := func(f *frame) {
+		if n >= events || size >= bytes {
+			p.upto = p.frames[len(p.frames)-1].position()
+			p = newPage(l, from.Epoch, p.upto)
+			pages = append(pages, p)
+			n, size = 0, 0
 		}
-		p.add(holeFrame(l.topic, g))
+		p.add(f)
+		if !f.hole() {
+			n++
+			size += len(f.event.Data.Text)
+		}
 	}
-	for _, e := range events {
-		p.add(&frame{event: e})
+	rest := from.Events
+	for _, g := range from.Gaps {
+		for len(rest) > 0 && g.Position.After(rest[0].Position) {
+			add(&frame{event: rest[0]})
+			rest = rest[1:]
+		}
+		add(holeFrame(l.topic, g))
 	}
-	return p
+	for _, e := range rest {
+		add(&frame{event: e})
+	}
+	p.upto = from.Upto
+	return pages
+}
+
+func newPage(l *log, epoch event.Epoch, after event.Position) *page {
+	return &page{log: l, epoch: epoch, after: after, made: time.Now(), bytes: emptyPage}
 }
 
 func (p *page) add(f *frame) {

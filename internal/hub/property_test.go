@@ -80,7 +80,7 @@ func newWorld(t *rapid.T) *world {
 		limits: event.Retention{Messages: rapid.IntRange(1, 8).Draw(t, "retain"), Bytes: 1 << 20, Age: time.Minute},
 		small: hub.Options{LogFrames: rapid.IntRange(1, 6).Draw(t, "log"), PageEvents: rapid.IntRange(1, 4).Draw(t, "page"),
 			Readers: 2, LogLinger: 8 * time.Second, PageLife: 4 * time.Second,
-			PagesBytes: rapid.SampledFrom([]int{1000, 1 << 20}).Draw(t, "pages")},
+			PageBytes: rapid.SampledFrom([]int{30, 1 << 16}).Draw(t, "page bytes"), PagesBytes: rapid.SampledFrom([]int{1000, 5000, 1 << 20}).Draw(t, "pages")},
 	}
 	w.start()
 	return w

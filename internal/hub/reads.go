@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tickertape/internal/event"
 )
 
 // reads is the work of the hub's readers: logs that somebody wants a page of,
@@ -84,6 +86,13 @@ func (r *reads) keep(p *page, limit int) {
 	unlink(gone)
 }
 
+// room returns how many bytes of pages more may be shared before some have to go.
+func (r *reads) room(limit int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return limit - r.weight
+}
+
 // expire lets go of the pages made before the given time.
 func (r *reads) expire(before time.Time) {
 	r.mu.Lock()
@@ -110,5 +119,109 @@ func unlink(pages []*page) {
 			p.log.pages = slices.Delete(p.log.pages, i, i+1)
 		}
 		p.log.mu.Unlock()
+	}
+}
+
+// reading is one history read that comes next.
+type reading struct {
+	event.Range
+	from  event.Position // the farthest cursor that waits for it
+	floor event.Position // where the log begins
+	bytes int            // about the most data of each page that it makes
+	wide  bool
+}
+
+// ahead is what a log has learned from its last reads. One who comes back
+// alone is served by a narrow read: one page from the cursor on. If the log is
+// read again while that page is shared, there will be more who come back, each
+// from a place of its own, in any order: then a wide read fetches all that no
+// page holds around the cursor, whoever may want it.
+type ahead struct {
+	narrow time.Time // when the last narrow read came; zero if the last read failed
+	short  bool      // a wide read has ended before the cursor that it was for
+}
+
+// Wide reads bring no more pages than this, and only as many as there is room
+// for: what may be wanted does not push out what is.
+const maxPages = 64
+
+// maxTails bounds the work of one round, and so how long it holds up others.
+const maxTails = 16
+
+// readings returns the reads that come next: one for the farthest cursor, and
+// one for each tail that is asked for. l.mu is held.
+func (l *log) readings(o Options, watermark event.Position, room int) (list []reading) {
+	r := reading{from: l.floor, floor: l.floor}
+	tails := map[want]int{}
+	for s, w := range l.wants {
+		// A stream of many topics holds a page of each. Too small ones
+		// would be crumbs for the others who read them.
+		bytes := max(1, o.PageBytes/16, o.PageBytes/len(s.sources))
+		if w.last == 0 {
+			r.from = event.Earliest(r.from, w.after)
+			r.bytes = max(r.bytes, bytes)
+			continue
+		}
+		w.source = nil
+		if _, asked := tails[w]; asked || len(tails) < maxTails {
+			tails[w] = max(tails[w], bytes)
+		}
+	}
+	if l.floor.After(r.from) {
+		r.Range = event.Range{Topic: l.topic, After: r.from, Upto: l.floor, Limit: o.PageEvents, Bytes: r.bytes}
+		pages := min(maxPages, room/fullPage(o.PageEvents, r.bytes))
+		if pages > 1 && time.Since(l.ahead.narrow) < o.PageLife {
+			l.widen(&r, pages, watermark)
+		}
+		list = append(list, r)
+	}
+	for w, bytes := range tails {
+		list = append(list, reading{bytes: bytes,
+			Range: event.Range{Topic: l.topic, Upto: w.opened, Last: w.last, Limit: o.PageEvents, Bytes: bytes}})
+	}
+	return list
+}
+
+// widen lets the read go from the end of the page before the cursor to the
+// beginning of the one behind it. If there is none behind, it goes on to the
+// watermark, into what the log still has: the log soon begins later than it
+// does now, and nobody should have to read what lies between. No page covers
+// the cursor, or nobody would wait. l.mu is held.
+func (l *log) widen(r *reading, pages int, watermark event.Position) {
+	r.wide = true
+	r.Limit *= pages
+	r.Bytes *= pages
+	r.After, r.Upto = event.Position{}, event.Latest(l.floor, watermark)
+	for _, p := range l.pages {
+		if p.after.After(r.from) {
+			r.Upto = event.Earliest(r.Upto, p.after)
+		} else {
+			r.After = event.Latest(r.After, p.upto)
+		}
+	}
+	if l.ahead.short {
+		r.After = r.from
+	}
+}
+
+// overlaps reports whether the answer has a hole where the log is read again:
+// the log may still have what the store has lost.
+func (r reading) overlaps(answer event.Page) bool {
+	n := len(answer.Gaps)
+	return r.wide && n > 0 && answer.Gaps[n-1].Position.After(r.floor)
+}
+
+// learn notes what came of a read.
+func (l *log) learn(r reading, made []*page, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case r.Last > 0:
+	case err != nil:
+		l.ahead = ahead{} // it may have been too much
+	case !r.wide:
+		l.ahead = ahead{narrow: time.Now()}
+	case !made[len(made)-1].upto.After(r.from):
+		l.ahead.short = true
 	}
 }
