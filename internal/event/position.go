@@ -75,6 +75,17 @@ func (p Position) Next(now time.Time) Position {
 	return Position{MS: p.MS, Seq: p.Seq + 1}
 }
 
+// Previous returns the last position before p; the zero one has none.
+func (p Position) Previous() Position {
+	switch {
+	case p.Seq > 0:
+		return Position{MS: p.MS, Seq: p.Seq - 1}
+	case p.MS > 0:
+		return Position{MS: p.MS - 1, Seq: maxSeq}
+	}
+	return p
+}
+
 // Before returns the last position that lies before the moment t: a reader
 // complete up to it gets everything from t on.
 func Before(t time.Time) Position {

@@ -2,273 +2,198 @@ package redisbus
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"tickertape/internal/event"
 )
 
-// readers is how many connections the bus reads by, at most.
-const readers = 8
-
-func newReader(o redis.Options) *redis.Client {
-	o.PoolSize = readers
-	return redis.NewClient(&o)
-}
-
-// reader returns the client that reads.
-func (b *Bus) reader() *redis.Client {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.reads
-}
-
-// History reads a part of a topic.
+// History reads a part of a topic, in as many pieces as keep Redis from being
+// busy with it for long.
 func (b *Bus) History(ctx context.Context, r event.Range) (event.Page, error) {
-	limit, bytes := r.Limit, r.Bytes
-	if limit == 0 {
-		limit = math.MaxInt32
+	if r.Limit == 0 {
+		r.Limit = math.MaxInt32
 	}
-	if bytes == 0 {
-		bytes = math.MaxInt32
+	if r.Bytes == 0 {
+		r.Bytes = math.MaxInt32
 	}
-	keys := []string{b.keys.clock(), b.keys.topics(), b.keys.log(r.Topic), b.keys.meta(r.Topic)}
-	answer, err := b.read(ctx, b.scripts.read, keys, string(r.Topic), r.After.String(), r.Upto.String(),
-		r.Last, limit, bytes, b.options.Retention.Age.Milliseconds())
+	page, err := b.history(ctx, r)
 	if err != nil {
 		return event.Page{}, unavailable(explain(err), false)
 	}
-	page, err := b.page(r, answer)
-	if err != nil {
-		return event.Page{}, unavailable(err, false)
-	}
 	return page, nil
 }
 
-// read runs a script that only reads. If the server is not the one that wrote
-// last, that is found out by a call that writes, on a new connection if need
-// be, and the read made again.
-func (b *Bus) read(ctx context.Context, script *redis.Script, keys []string, args ...any) ([]any, error) {
-	for try := 0; ; try++ {
-		client := b.reader()
-		answer, err := script.Run(ctx, client, keys, args...).Slice()
-		if err != nil || len(answer) > 0 {
-			return answer, err
+func (b *Bus) history(ctx context.Context, r event.Range) (event.Page, error) {
+	if r.Last > 0 {
+		after, err := b.tail(ctx, r)
+		if err != nil {
+			return event.Page{}, err
 		}
-		if try == 2 {
-			return nil, errElsewhere
+		r.After = after
+	}
+	c := collector{bus: b, wanted: r, complete: r.After, page: event.Page{After: r.After, Upto: r.Upto}}
+	s := newStride(r.Limit, r.Bytes)
+	for after := r.After; ; {
+		p, err := b.forward(ctx, r.Topic, after, r.Upto, s.next())
+		if err != nil {
+			return event.Page{}, err
 		}
-		if _, err := b.readClock(ctx); err != nil {
-			return nil, err
+		if done, err := c.add(p); done || err != nil {
+			return c.page, err
 		}
-		if try > 0 {
-			b.renew(client)
-		}
+		after = p.list[len(p.list)-1].Position
+		s.took(p.list)
 	}
 }
 
-// renew leaves the connections to a server that is not the right one any more.
-func (b *Bus) renew(old *redis.Client) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.reads == old {
-		b.reads = newReader(*b.redis)
-		_ = old.Close()
-	}
-}
-
-// entries is a page as read.lua answers it.
-type entries struct {
-	epoch event.Epoch
-	now   int64
-	after event.Position
-	cut   bool
-	list  []entry
-	// next is Prev of the first event behind the page, if more follows.
-	next  event.Position
-	more  bool
-	state state
-}
-
-type entry struct {
-	event event.Event
-	prev  event.Position
-}
-
-// state is what the store says of a topic besides its events.
-type state struct {
-	last  event.Position
-	gone  event.Position // the last one that was cut off
-	since event.Position // of a trim: the position of the publish that did it
-	lost  event.Position // where the last loss is told
-	// before is what the topic had last before that: nothing of it lies
-	// between, but more losses maybe.
-	before event.Position
-}
-
-// page makes a page of an answer: a hole is wherever an entry's prev lies
-// behind what the reader is complete to.
-func (b *Bus) page(r event.Range, answer []any) (event.Page, error) {
-	x, err := b.entries(r.Topic, answer)
-	if err != nil {
-		return event.Page{}, err
-	}
-	epochs := b.witness.now()
-	if epochs.Epoch != x.epoch {
-		return event.Page{}, errElsewhere // the feed will come to it
-	}
-	page := event.Page{Epoch: x.epoch, After: x.after, Upto: r.Upto}
-	complete := x.after
-	hole := func(end event.Position) {
-		page.Gaps = append(page.Gaps, b.gap(x, complete, end))
-		complete = end
-	}
-	for _, e := range x.list {
-		if e.prev.After(complete) {
-			hole(e.prev)
+// tail returns the position right before the last events that are asked for,
+// or the beginning of the range if there are not so many.
+func (b *Bus) tail(ctx context.Context, r event.Range) (event.Position, error) {
+	left, before := r.Last, event.Position{}
+	s := newStride(r.Last, math.MaxInt32)
+	for upto := r.Upto; ; {
+		p, err := b.backward(ctx, r.Topic, r.After, upto, s.next())
+		if err != nil {
+			return event.Position{}, err
 		}
-		e.event.Epoch = epochs.EpochOf(e.event.Position)
-		page.Events = append(page.Events, e.event)
-		complete = e.event.Position
+		for _, e := range p.list {
+			switch {
+			case !e.Position.After(p.old):
+				return r.After, nil
+			case left == 0:
+				return before, nil
+			}
+			left, before = left-1, e.Prev
+			upto = e.Position.Previous()
+		}
+		if !p.full {
+			return r.After, nil
+		}
+		s.took(p.list)
 	}
-	end := x.next
-	if !x.more {
-		end = x.state.last
+}
+
+// stride is how many entries the next piece has at most. What they take is
+// known only when some have been read.
+type stride struct {
+	entries int // still wanted
+	bytes   int
+	size    int // of the next piece
+}
+
+const (
+	firstStride = 32
+	maxStride   = 2048
+	strideBytes = 512 << 10
+)
+
+func newStride(entries, bytes int) *stride { return &stride{entries, bytes, firstStride} }
+
+// next returns the size of the next piece: one more than is wanted shows
+// whether there is more.
+func (s *stride) next() int { return max(2, min(s.size, s.entries+1)) }
+
+// took takes in what a piece brought.
+func (s *stride) took(list []event.Event) {
+	bytes := 1
+	for _, e := range list {
+		bytes += len(e.Data.Text) + 1
+	}
+	s.entries = max(0, s.entries-len(list))
+	s.bytes = max(0, s.bytes-bytes)
+	each := bytes/len(list) + 1
+	s.size = min(maxStride, max(firstStride/2, min(strideBytes, s.bytes)/each+1))
+}
+
+// collector makes a page of pieces: a hole is wherever an event's Prev lies
+// behind what the page is complete to.
+type collector struct {
+	bus      *Bus
+	wanted   event.Range
+	page     event.Page
+	complete event.Position
+	bytes    int
+}
+
+// add adds a piece and reports whether the page is whole.
+func (c *collector) add(p piece) (done bool, err error) {
+	epochs := c.bus.witness.now()
+	if epochs.Epoch != p.epoch || c.page.Epoch != (event.Epoch{}) && c.page.Epoch != p.epoch {
+		return false, errElsewhere // the feed will come to it
+	}
+	c.page.Epoch = p.epoch
+	for _, e := range p.list {
+		if !e.Position.After(p.old) {
+			continue // too old is gone, also before a publish cuts it off
+		}
+		if len(c.page.Events) == c.wanted.Limit || c.bytes >= c.wanted.Bytes {
+			c.page.Upto = c.complete
+			return true, nil
+		}
+		if e.Prev.After(c.complete) {
+			c.hole(p, e.Prev)
+		}
+		e.Epoch = epochs.EpochOf(e.Position)
+		c.page.Events = append(c.page.Events, e)
+		c.complete = e.Position
+		c.bytes += len(e.Data.Text)
+	}
+	if p.full {
+		return false, nil
+	}
+	c.end(p)
+	return true, nil
+}
+
+// end finds out what is missing behind the last event of the range: what
+// stands behind it tells, or else the topic's last position.
+func (c *collector) end(p piece) {
+	end := p.state.last
+	if p.next != nil {
+		end = p.next.Prev
 	}
 	switch {
-	case x.cut:
-		page.Upto = complete
-	case !end.After(complete):
-	case !end.After(r.Upto):
-		hole(end)
-	case end == x.state.lost && !x.state.before.After(complete): // that is told behind the range
-	case len(page.Events) > 0:
-		page.Upto = complete // what follows tells of the hole
+	case !end.After(c.complete):
+	case !end.After(c.wanted.Upto):
+		c.hole(p, end)
+	case end == p.state.lost && !p.state.before.After(c.complete): // that is told behind the range
+	case c.complete != c.page.After:
+		c.page.Upto = c.complete // what follows tells of the hole
 	default:
-		page.Upto = page.After
-		page.Gaps = []event.Gap{b.gap(x, complete, end)}
+		c.page.Upto = c.page.After
+		c.page.Gaps = []event.Gap{c.gap(p, end)}
 	}
-	return page, nil
 }
 
-// gap words the hole behind complete that ends at end.
-func (b *Bus) gap(x entries, complete, end event.Position) event.Gap {
-	age := b.options.Retention.Age
-	old := event.Before(time.UnixMilli(x.now).Add(-age))
-	s := x.state
-	trimmed := event.Position{}
-	if s.gone.After(complete) {
-		trimmed = s.since
+// hole notes that all up to end is missing.
+func (c *collector) hole(p piece, end event.Position) {
+	c.page.Gaps = append(c.page.Gaps, c.gap(p, end))
+	c.complete = end
+}
+
+// gap words the hole from what the page is complete to up to end.
+func (c *collector) gap(p piece, end event.Position) event.Gap {
+	age, s := c.bus.options.Retention.Age, p.state
+	var since event.Position // the last time that something of the hole went
+	if s.gone.After(c.complete) {
+		since = s.trimmed
 	}
 	switch {
 	case end == s.lost:
-		since := event.Latest(end, trimmed)
-		if !old.After(complete) {
-			return event.Gap{Position: end, Since: since, Reason: event.StoreLost}
+		if p.old.After(c.complete) {
+			since = event.Latest(since, p.old.Add(age))
 		}
-		return event.Gap{Position: end, Since: event.Latest(since, old.Add(age)), Reason: event.StoreLost}
-	case end == s.gone && !s.since.IsZero():
-		return event.Gap{Position: end, Since: s.since, Reason: event.Trimmed}
-	case end == s.gone, !end.After(old), len(x.list) == 0 && !x.more && end == s.last:
+		return event.Gap{Position: end, Since: event.Latest(end, since), Reason: event.StoreLost}
+	case end == s.gone && !s.trimmed.IsZero():
+		return event.Gap{Position: end, Since: s.trimmed, Reason: event.Trimmed}
+	case end == s.gone, !end.After(p.old), len(p.list) == 0 && p.next == nil && end == s.last:
 		return event.Gap{Position: end, Since: end.Add(age), Reason: event.Expired}
 	}
-	return event.Gap{Position: end, Since: event.Latest(end, trimmed), Reason: event.StoreLost}
+	return event.Gap{Position: end, Since: event.Latest(end, since), Reason: event.StoreLost}
 }
 
-// entries reads an answer of read.lua.
-func (b *Bus) entries(t event.Topic, answer []any) (entries, error) {
-	if len(answer) != 11 {
-		return entries{}, errAnswer
-	}
-	r := valueReader{values: answer}
-	var x entries
-	epoch, err := parseEpoch(b.keys.store(), r.text())
-	if err != nil {
-		return entries{}, err
-	}
-	x.epoch, x.now, x.after, x.cut = epoch, r.number(), r.position(), r.number() == 1
-	for _, v := range r.list() {
-		e, err := parseEntry(t, v)
-		if err != nil {
-			return entries{}, err
-		}
-		x.list = append(x.list, e)
-	}
-	x.more = answer[5] != ""
-	x.next = r.position()
-	x.state = state{last: r.position(), gone: r.position(), since: r.position(), lost: r.position(), before: r.position()}
-	if r.failed {
-		return entries{}, errAnswer
-	}
-	return x, nil
-}
-
-// parseEntry reads an entry of a topic's log.
-func parseEntry(t event.Topic, v any) (entry, error) {
-	r := valueReader{values: asList(v)}
-	id, fields := r.position(), valueReader{values: r.list()}
-	var e entry
-	values := map[string]string{}
-	for len(fields.values) > 1 {
-		name := fields.text()
-		values[name] = fields.text()
-	}
-	prev, err := event.ParsePosition(values["prev"])
-	if r.failed || fields.failed || err != nil {
-		return e, fmt.Errorf("%w: the log of %s", errAnswer, t)
-	}
-	e.prev = prev
-	e.event = event.Event{Position: id, Prev: prev, Topic: t, Name: values["event"], Key: values["key"],
-		Data: event.Data{Text: values["data"], JSON: strings.Contains(values["flags"], jsonKind)}}
-	return e, nil
-}
-
-// valueReader takes values off an answer and remembers the first failure.
-type valueReader struct {
-	values []any
-	failed bool
-}
-
-func (r *valueReader) next() any {
-	if len(r.values) == 0 {
-		r.failed = true
-		return nil
-	}
-	v := r.values[0]
-	r.values = r.values[1:]
-	return v
-}
-
-func (r *valueReader) text() string {
-	s, ok := r.next().(string)
-	r.failed = r.failed || !ok
-	return s
-}
-
-func (r *valueReader) number() int64 {
-	n, ok := r.next().(int64)
-	r.failed = r.failed || !ok
-	return n
-}
-
-func (r *valueReader) list() []any { return asList(r.next()) }
-
-func asList(v any) []any {
-	list, _ := v.([]any)
-	return list
-}
-
-// position reads a position; none at all is the zero one.
-func (r *valueReader) position() event.Position {
-	s := r.text()
-	if s == "" {
-		return event.Position{}
-	}
-	p, err := event.ParsePosition(s)
-	r.failed = r.failed || err != nil
-	return p
+// oldest returns the last position that is too old at the moment.
+func (b *Bus) oldest(now time.Time) event.Position {
+	return event.Before(now.Add(-b.options.Retention.Age))
 }

@@ -13,8 +13,8 @@ var publishSource string
 //go:embed fence.lua
 var fenceSource string
 
-//go:embed read.lua
-var readSource string
+//go:embed head.lua
+var headSource string
 
 //go:embed active.lua
 var activeSource string
@@ -25,14 +25,14 @@ var sweepSource string
 // scripts are run by their hash. Where Redis does not have one, after SCRIPT
 // FLUSH or on a new server, go-redis sends it whole.
 type scripts struct {
-	publish, fence, read, active, sweep *redis.Script
+	publish, fence, head, active, sweep *redis.Script
 }
 
 func newScripts() scripts {
 	return scripts{
 		publish: redis.NewScript(publishSource),
 		fence:   redis.NewScript(fenceSource),
-		read:    redis.NewScript(readSource),
+		head:    redis.NewScript(headSource),
 		active:  redis.NewScript(activeSource),
 		sweep:   redis.NewScript(sweepSource),
 	}

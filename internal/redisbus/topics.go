@@ -22,7 +22,9 @@ func (b *Bus) active(ctx context.Context, epoch event.Epoch, base event.Position
 	for _, t := range topics {
 		args = append(args, string(t))
 	}
-	answer, err := b.read(ctx, b.scripts.active, []string{b.keys.clock(), b.keys.topics()}, args...)
+	answer, err := b.onPrimary(ctx, func(client *redis.Client) ([]any, error) {
+		return b.scripts.active.Run(ctx, client, []string{b.keys.clock(), b.keys.topics()}, args...).Slice()
+	})
 	if err != nil {
 		return nil, err
 	}

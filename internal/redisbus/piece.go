@@ -1,0 +1,217 @@
+package redisbus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tickertape/internal/event"
+)
+
+// readers is how many connections the bus reads by, at most.
+const readers = 8
+
+func newReader(o redis.Options) *redis.Client {
+	o.PoolSize = readers
+	return redis.NewClient(&o)
+}
+
+// reader returns the client that reads.
+func (b *Bus) reader() *redis.Client {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reads
+}
+
+// piece is some of a topic's entries, and what the store says of the topic, as
+// they stood at one moment.
+type piece struct {
+	epoch event.Epoch
+	old   event.Position // what stands up to here is too old
+	list  []event.Event
+	full  bool         // there are as many as were asked for: more may follow
+	next  *event.Event // the first one behind the range, if there is one
+	state state
+}
+
+// state is what the store says of a topic besides its events.
+type state struct {
+	last    event.Position
+	gone    event.Position // the last one that was cut off
+	trimmed event.Position // by the publish that stands here; zero: it was too old
+	lost    event.Position // where the last loss is told
+	// before is what the topic had last before that: nothing of it lies
+	// between, but more losses maybe.
+	before event.Position
+}
+
+// forward reads entries behind after, up to upto, oldest first.
+func (b *Bus) forward(ctx context.Context, t event.Topic, after, upto event.Position, count int) (piece, error) {
+	return b.piece(ctx, t, count, func(p redis.Pipeliner, log string) []*redis.XMessageSliceCmd {
+		return []*redis.XMessageSliceCmd{
+			p.XRangeN(ctx, log, "("+after.String(), upto.String(), int64(count)),
+			p.XRangeN(ctx, log, "("+upto.String(), "+", 1),
+		}
+	})
+}
+
+// backward reads the same, newest first.
+func (b *Bus) backward(ctx context.Context, t event.Topic, after, upto event.Position, count int) (piece, error) {
+	return b.piece(ctx, t, count, func(p redis.Pipeliner, log string) []*redis.XMessageSliceCmd {
+		return []*redis.XMessageSliceCmd{p.XRevRangeN(ctx, log, upto.String(), "("+after.String(), int64(count))}
+	})
+}
+
+// piece makes the reads in one transaction with the topic's state. The first
+// of them reads the range, the second one, if there is one, what follows it.
+func (b *Bus) piece(ctx context.Context, t event.Topic, count int, reads func(redis.Pipeliner, string) []*redis.XMessageSliceCmd) (piece, error) {
+	keys := []string{b.keys.clock(), b.keys.topics(), b.keys.meta(t)}
+	var entries []*redis.XMessageSliceCmd
+	head, err := b.onPrimary(ctx, func(client *redis.Client) ([]any, error) {
+		var head *redis.Cmd
+		_, err := client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			head = b.scripts.head.EvalSha(ctx, p, keys, string(t))
+			entries = reads(p, b.keys.log(t))
+			return nil
+		})
+		if redis.HasErrorPrefix(err, "NOSCRIPT") {
+			if err := b.scripts.head.Load(ctx, client).Err(); err != nil {
+				return nil, err
+			}
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return head.Slice()
+	})
+	if err != nil {
+		return piece{}, err
+	}
+	p, err := b.parseHead(head)
+	if err != nil {
+		return piece{}, err
+	}
+	if p.list, err = parseEntries(t, entries[0].Val()); err != nil {
+		return piece{}, err
+	}
+	p.full = len(p.list) == count
+	if len(entries) > 1 && len(entries[1].Val()) > 0 {
+		next, err := parseEntries(t, entries[1].Val())
+		if err != nil {
+			return piece{}, err
+		}
+		p.next = &next[0]
+	}
+	return p, nil
+}
+
+// tries is how often a read is made that finds no answer: the script may have
+// to be loaded, a call that writes has to come first, the connections may be
+// to a server that is not the primary any more.
+const tries = 4
+
+// onPrimary makes a read whose answer is empty on any server but the one that
+// wrote last. In that case, a call that writes finds out what became of the
+// store, and the read is made again, on new connections if need be.
+func (b *Bus) onPrimary(ctx context.Context, read func(*redis.Client) ([]any, error)) ([]any, error) {
+	for try := range tries {
+		client := b.reader()
+		answer, err := read(client)
+		if err != nil || len(answer) > 0 {
+			return answer, err
+		}
+		if try == 0 {
+			continue
+		}
+		if _, err := b.readClock(ctx); err != nil {
+			return nil, err
+		}
+		if try > 1 {
+			b.renew(client)
+		}
+	}
+	return nil, errElsewhere
+}
+
+// renew leaves the connections to a server that is not the right one any more.
+func (b *Bus) renew(old *redis.Client) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.reads == old {
+		b.reads = newReader(*b.redis)
+		_ = old.Close()
+	}
+}
+
+// parseHead reads an answer of head.lua.
+func (b *Bus) parseHead(answer []any) (piece, error) {
+	r := valueReader{values: answer}
+	epoch, err := parseEpoch(b.keys.store(), r.text())
+	p := piece{epoch: epoch, old: b.oldest(time.UnixMilli(r.number()))}
+	p.state = state{last: r.position(), gone: r.position(), trimmed: r.position(), lost: r.position(), before: r.position()}
+	if err != nil || r.failed {
+		return piece{}, errAnswer
+	}
+	return p, nil
+}
+
+// parseEntries reads entries of a topic's log.
+func parseEntries(t event.Topic, messages []redis.XMessage) ([]event.Event, error) {
+	list := make([]event.Event, len(messages))
+	for i, m := range messages {
+		text := func(name string) string { s, _ := m.Values[name].(string); return s }
+		position, err := event.ParsePosition(m.ID)
+		if err != nil {
+			return nil, fmt.Errorf("the log of %s: %w", t, err)
+		}
+		prev, err := event.ParsePosition(text("prev"))
+		if err != nil {
+			return nil, fmt.Errorf("the log of %s, %s: %w", t, m.ID, err)
+		}
+		list[i] = event.Event{Position: position, Prev: prev, Topic: t, Name: text("event"), Key: text("key"),
+			Data: event.Data{Text: text("data"), JSON: text("flags") == jsonKind}}
+	}
+	return list, nil
+}
+
+// valueReader takes values off an answer and remembers the first failure.
+type valueReader struct {
+	values []any
+	failed bool
+}
+
+func (r *valueReader) next() any {
+	if len(r.values) == 0 {
+		r.failed = true
+		return nil
+	}
+	v := r.values[0]
+	r.values = r.values[1:]
+	return v
+}
+
+func (r *valueReader) text() string {
+	s, ok := r.next().(string)
+	r.failed = r.failed || !ok
+	return s
+}
+
+func (r *valueReader) number() int64 {
+	n, ok := r.next().(int64)
+	r.failed = r.failed || !ok
+	return n
+}
+
+// position reads a position; none at all is the zero one.
+func (r *valueReader) position() event.Position {
+	s := r.text()
+	if s == "" {
+		return event.Position{}
+	}
+	p, err := event.ParsePosition(s)
+	r.failed = r.failed || err != nil
+	return p
+}
