@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -23,6 +24,8 @@ type subscription struct {
 	ended  sync.WaitGroup
 }
 
+var errBroke = errors.New("the subscription broke")
+
 // held is how many announcements may wait for the feed. If there are more,
 // they wait in Redis, which cuts off a subscriber that is too slow.
 const held = 64
@@ -33,9 +36,17 @@ func (b *Bus) subscribe(ctx context.Context) (*subscription, error) {
 	s := &subscription{texts: make(chan string, held), done: make(chan struct{})}
 	o := *b.redis
 	o.PoolSize = 1
+	// go-redis connects under a lock of its own, and does so by itself once
+	// more before it tells of a break.
+	made := false
 	o.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
+		if made {
+			return errBroke
+		}
 		at, err := hello(ctx, conn)
-		s.run = at.run
+		if err == nil {
+			s.run, made = at.run, true
+		}
 		return err
 	}
 	s.client = redis.NewClient(&o)
