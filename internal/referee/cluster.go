@@ -57,7 +57,7 @@ type Node struct {
 	Bus   *redisbus.Bus
 	Proxy *redistest.Proxy // between the node and Redis
 
-	client    *client.Client // for publishing to this node
+	Client    *client.Client // for publishing to this node
 	transport *http.Transport
 }
 
@@ -91,7 +91,7 @@ func Start(t testing.TB, o Options, topics ...event.Topic) *Cluster {
 	for _, n := range c.Nodes() {
 		c.Await("a node is ready", n.Ready)
 	}
-	receipt, err := c.Nodes()[0].client.Publish(t.Context(), event.Message{Topic: topicStart})
+	receipt, err := c.Nodes()[0].Client.Publish(t.Context(), event.Message{Topic: topicStart})
 	if err != nil {
 		t.Fatalf("the first publish: %v", err)
 	}
@@ -128,7 +128,7 @@ func (c *Cluster) StartNode() *Node {
 	node.Over = n.Bus
 	n.Node = nodetest.Start(c.t, node)
 	n.transport = &http.Transport{MaxIdleConnsPerHost: 1000, DisableCompression: true}
-	n.client = c.newClient(n.URL, n.transport)
+	n.Client = c.newClient(n.URL, n.transport)
 	c.t.Cleanup(n.transport.CloseIdleConnections)
 	c.mu.Lock()
 	defer c.mu.Unlock()

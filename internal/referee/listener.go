@@ -143,11 +143,11 @@ func (x *Listener) Events() int {
 	return len(x.seen)
 }
 
-// Gaps returns how many gaps were told.
-func (x *Listener) Gaps() int {
+// told reports whether a gap of the topic was told.
+func (x *Listener) told(t event.Topic) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.gaps)
+	return slices.ContainsFunc(x.gaps, func(g sightedGap) bool { return g.Topic == t })
 }
 
 // snapshot returns what came so far.

@@ -104,7 +104,7 @@ func (c *Cluster) Send(n *Node, topic event.Topic, publisher int, retry bool) cl
 	mayBeStored := false
 	for end := time.Now().Add(patience); ; {
 		began := time.Now()
-		receipt, err := n.client.Publish(context.Background(), m)
+		receipt, err := n.Client.Publish(context.Background(), m)
 		c.Ledger.Took(time.Since(began))
 		if err == nil {
 			c.Ledger.Acknowledge(number, receipt.ID)
@@ -165,6 +165,13 @@ func (c *Cluster) Finish(allowed Gaps) {
 	c.Listen("a newcomer")
 	for _, x := range c.listeners {
 		c.Await(fmt.Sprintf("%s comes to the end", x.Name), func() bool { return !last.After(x.Last()) })
+	}
+	for topic, loss := range allowed {
+		for _, x := range c.listeners {
+			if loss == MustLose {
+				c.Await(fmt.Sprintf("%s is told of a gap of %s", x.Name, topic), func() bool { return x.told(topic) })
+			}
+		}
 	}
 	for _, x := range c.listeners {
 		x.Stop()
