@@ -3,14 +3,16 @@
 --
 -- KEYS  1 lane  2 clock
 -- ARGV  1 number of the call
--- Returns the store's epoch, and the answer that the call got; empty if it was
--- not taken and never will be.
+-- Returns the store's epoch, the run id of the server that wrote last, and the
+-- answer that the call got. That is empty if it was not taken and never will
+-- be; or it was, by a server that has forgotten it since.
 
-local epoch = redis.call('HGET', KEYS[2], 'epoch') or ''
+local clock = redis.call('HMGET', KEYS[2], 'epoch', 'run')
+local epoch, run = clock[1] or '', clock[2] or ''
 local known = redis.call('HMGET', KEYS[1], 'call', 'answer')
 if known[1] and tonumber(known[1]) >= tonumber(ARGV[1]) then
-  return { epoch, known[1] == ARGV[1] and known[2] or '' }
+  return { epoch, run, known[1] == ARGV[1] and known[2] or '' }
 end
 redis.call('HSET', KEYS[1], 'call', ARGV[1], 'answer', '')
 redis.call('PEXPIRE', KEYS[1], 600000)
-return { epoch, '' }
+return { epoch, run, '' }

@@ -193,17 +193,18 @@ func (l *lane) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(parts) != 2 {
+	if len(parts) != 3 {
 		return errAnswer
 	}
 	l.doubt = nil
-	switch epoch, answer := parts[0], parts[1]; {
+	switch epoch, run, answer := parts[0], parts[1], parts[2]; {
 	case answer != "":
 		return l.deliver(c, answer)
-	case epoch == formatEpoch(c.epoch) && c.epoch.Number > 0:
+	case epoch == formatEpoch(c.epoch) && run == l.session.run && c.epoch.Number > 0:
 		l.queue.putBack(c.open()) // not taken, and never will be
 	default:
-		// Taken and lost, or not taken: the store that knew is gone.
+		// Taken and lost, or not taken: the store that knew is gone, or
+		// came back and may have forgotten.
 		l.refuse(c, errUnknown, true)
 	}
 	return nil

@@ -28,7 +28,7 @@ type link struct {
 	// Guarded by proxy.mu.
 	server *net.TCPConn // nil until it is made
 	torn   bool         // the present stall has swallowed some of its bytes
-	dead   bool         // so did one that is over
+	dead   bool         // so did one that is over, or Deafen made it silent
 }
 
 // chunk is what one read brought: bytes, or the end of the stream.

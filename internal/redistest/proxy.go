@@ -93,6 +93,21 @@ func (p *Proxy) Resume() {
 	}
 }
 
+// Deafen makes one connection silent for good, as if a stall had torn it: the
+// one that the server sees come from that host:port (CLIENT LIST). It reports
+// whether there is one.
+func (p *Proxy) Deafen(addr string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		if l.server != nil && l.server.LocalAddr().String() == addr {
+			l.dead = true
+			return true
+		}
+	}
+	return false
+}
+
 // Delay passes on each chunk of a direction that comes from now on that much
 // later, all in order. Zero ends it.
 func (p *Proxy) Delay(d Direction, by time.Duration) {

@@ -1,0 +1,156 @@
+// Package referee judges whether nodes keep their promises while they are
+// harmed. A Ledger holds what was published and what its publishers were told,
+// Listeners note all that streams bring them over any number of connections,
+// and Judge compares the two. A Cluster is what is harmed: nodes over one
+// Redis, with clients that come back to any of them.
+//
+// The texts that are published are numbers, so some 100,000 messages and a
+// dozen listeners cost some ten megabytes each.
+package referee
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"tickertape/internal/event"
+)
+
+// outcome is what a publisher was told.
+type outcome uint8
+
+const (
+	unknown      outcome = iota // it may be stored; also while nobody was told anything
+	acknowledged                // it is stored
+	notStored                   // it is not, and never will be
+)
+
+func (o outcome) String() string {
+	return [...]string{"unknown", "acknowledged", "not stored"}[o]
+}
+
+// publish is one message in the ledger.
+type publish struct {
+	topic     event.Topic
+	publisher int32
+	outcome   outcome
+	at        place // if acknowledged
+}
+
+// place is where an event stands: its cursor, without what is always the same.
+type place struct {
+	position event.Position
+	epoch    uint32
+	nonce    uint32
+}
+
+func placeOf(c event.Cursor) place { return place{c.Position, c.Epoch.Number, c.Epoch.Nonce} }
+
+// Ledger holds publishes. Its methods may be called from any goroutine.
+type Ledger struct {
+	padding string
+
+	mu      sync.Mutex
+	entries []publish
+	odd     []string // answers that a publisher must not get
+	slowest time.Duration
+}
+
+// NewLedger returns an empty Ledger for messages of about so many bytes.
+func NewLedger(size int) *Ledger {
+	return &Ledger{padding: strings.Repeat(".", max(0, size))}
+}
+
+// Add notes that a publish begins and returns its number and its text. What
+// one publisher sends, it sends one after the other.
+func (l *Ledger) Add(topic event.Topic, publisher int) (number int, text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = append(l.entries, publish{topic: topic, publisher: int32(publisher)})
+	number = len(l.entries) - 1
+	return number, l.text(number)
+}
+
+func (l *Ledger) text(number int) string { return strconv.Itoa(number) + l.padding }
+
+// number returns which publish the text belongs to, or -1.
+func (l *Ledger) number(text string) int {
+	n, err := strconv.Atoi(strings.TrimSuffix(text, l.padding))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil || n < 0 || n >= len(l.entries) || text != l.text(n) {
+		return -1
+	}
+	return n
+}
+
+// Acknowledge notes that the publisher was told the message's id.
+func (l *Ledger) Acknowledge(number int, id string) {
+	cursor, err := event.ParseCursor(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.odd = append(l.odd, fmt.Sprintf("publish %d was acknowledged with the id %q", number, id))
+		return
+	}
+	l.entries[number].outcome, l.entries[number].at = acknowledged, placeOf(cursor)
+}
+
+// Refuse notes that the publisher was told that the message is not stored.
+func (l *Ledger) Refuse(number int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries[number].outcome = notStored
+}
+
+// Complain notes an answer that a publisher must not get.
+func (l *Ledger) Complain(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.odd = append(l.odd, fmt.Sprintf(format, args...))
+}
+
+// Took notes how long an answer took.
+func (l *Ledger) Took(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slowest = max(l.slowest, d)
+}
+
+// Slowest returns how long the slowest answer took.
+func (l *Ledger) Slowest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.slowest
+}
+
+// Tally counts publishes by what their publishers were told.
+type Tally struct{ Acknowledged, NotStored, Unknown int }
+
+// Tally returns how it stands.
+func (l *Ledger) Tally() Tally {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var t Tally
+	for _, e := range l.entries {
+		switch e.outcome {
+		case acknowledged:
+			t.Acknowledged++
+		case notStored:
+			t.NotStored++
+		case unknown:
+			t.Unknown++
+		}
+	}
+	return t
+}
+
+// snapshot returns what there is.
+func (l *Ledger) snapshot() (entries []publish, odd []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.entries), slices.Clone(l.odd)
+}

@@ -1,0 +1,188 @@
+package referee
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"tickertape/internal/client"
+	"tickertape/internal/event"
+)
+
+// Listen starts a listener over the cluster's topics from its beginning on.
+func (c *Cluster) Listen(name string) *Listener { return c.listen(c.client, name) }
+
+// ListenAt is Listen by one node.
+func (c *Cluster) ListenAt(n *Node, name string) *Listener {
+	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
+	return c.listen(c.newClient(n.URL, transport), name)
+}
+
+func (c *Cluster) listen(from *client.Client, name string) *Listener {
+	c.t.Helper()
+	x, err := Listen(from, c.Ledger, name, c.start, c.topics...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(x.Stop)
+	c.listeners = append(c.listeners, x)
+	c.Await(name+" has a stream", func() bool { return x.Opens() > 0 })
+	return x
+}
+
+// Traffic says how a cluster's publishers go about it.
+type Traffic struct {
+	Rate       int  // messages a second, at most, of all together
+	Publishers int  // who each wait for an answer before they go on. 16
+	Retry      bool // until acknowledged, with an idempotency key
+}
+
+// Publish publishes to the cluster's topics through any living nodes until
+// the function that it returns is called, which waits for the last answers.
+func (c *Cluster) Publish(o Traffic) (stop func()) {
+	if o.Publishers == 0 {
+		o.Publishers = 16
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	turns := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { pace(ctx, o.Rate, turns) })
+	for id := range o.Publishers {
+		running.Go(func() {
+			for i := id; ; i++ {
+				select {
+				case <-ctx.Done():
+					return
+				case <-turns:
+				}
+				if n, err := c.anyNode(); err == nil {
+					c.Send(n, c.topics[i%len(c.topics)], id, o.Retry)
+				}
+			}
+		})
+	}
+	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	c.t.Cleanup(stop)
+	return stop
+}
+
+// pace gives turns at the rate until ctx ends.
+func pace(ctx context.Context, rate int, turns chan<- struct{}) {
+	const step = 5 * time.Millisecond
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	for began, given := time.Now(), 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for due := int(time.Since(began).Seconds() * float64(rate)); given < due; given++ {
+			select {
+			case turns <- struct{}{}:
+			case <-ctx.Done():
+				return
+			default: // all are busy; what they have missed is not made up for
+			}
+		}
+	}
+}
+
+// Send publishes one message to a node, and notes what its publisher, one of
+// some number, was told. With retry it tries other nodes with the same
+// idempotency key until one acknowledges it, for a while.
+func (c *Cluster) Send(n *Node, topic event.Topic, publisher int, retry bool) client.Receipt {
+	number, text := c.Ledger.Add(topic, publisher)
+	m := event.Message{Topic: topic, Data: event.Data{Text: text}}
+	if retry {
+		m.IdempotencyKey = strconv.Itoa(number)
+	}
+	mayBeStored := false
+	for end := time.Now().Add(patience); ; {
+		began := time.Now()
+		receipt, err := n.Client.Publish(context.Background(), m)
+		c.Ledger.Took(time.Since(began))
+		if err == nil {
+			c.Ledger.Acknowledge(number, receipt.ID)
+			return receipt
+		}
+		mayBeStored = c.told(number, err) || mayBeStored
+		if !retry || time.Now().After(end) {
+			break
+		}
+		if other, err := c.anyNode(); err == nil {
+			n = other
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if !mayBeStored {
+		c.Ledger.Refuse(number)
+	}
+	return client.Receipt{}
+}
+
+// told reports whether the answer leaves open that the message is stored, and
+// complains of one that does not say what to do.
+func (c *Cluster) told(number int, err error) bool {
+	answer, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		return true // no answer: the node has gone
+	}
+	stored := answer.Stored == "no" || answer.Stored == "unknown"
+	if answer.Status != http.StatusServiceUnavailable || answer.RetryAfter == 0 || !stored {
+		c.Ledger.Complain("publish %d was answered %v; stored %q, Retry-After %v", number, err, answer.Stored, answer.RetryAfter)
+	}
+	return answer.Stored != "no"
+}
+
+// finisher is who publishes the last messages.
+const finisher = -1
+
+// Finish waits until the listeners have everything, which it knows by a last
+// message of each topic, and judges them and one that comes only now. The
+// publishers must have stopped, and what was harmed must be whole.
+func (c *Cluster) Finish(allowed Gaps) {
+	c.t.Helper()
+	for _, n := range c.Nodes() {
+		c.Await("a node is ready", n.Ready)
+	}
+	var last event.Position
+	for _, topic := range c.topics {
+		n, err := c.anyNode()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		cursor, err := event.ParseCursor(c.Send(n, topic, finisher, true).ID)
+		if err != nil {
+			c.t.Fatalf("the last message of %s: %v", topic, err)
+		}
+		last = cursor.Position
+	}
+	c.Listen("a newcomer")
+	for _, x := range c.listeners {
+		c.Await(fmt.Sprintf("%s comes to the end", x.Name), func() bool { return !last.After(x.Last()) })
+	}
+	for topic, loss := range allowed {
+		for _, x := range c.listeners {
+			if loss == MustLose {
+				c.Await(fmt.Sprintf("%s is told of a gap of %s", x.Name, topic), func() bool { return x.told(topic) })
+			}
+		}
+	}
+	for _, x := range c.listeners {
+		x.Stop()
+	}
+	faults := Judge(c.Ledger, c.listeners, allowed)
+	for i, fault := range faults {
+		if i == 20 {
+			c.t.Errorf("… and %d more", len(faults)-i)
+			break
+		}
+		c.t.Error(fault)
+	}
+	c.t.Logf("publishes: %+v, the slowest took %v", c.Ledger.Tally(), c.Ledger.Slowest())
+}
