@@ -43,6 +43,7 @@ type call struct {
 	number int64
 	groups []*group
 	epoch  event.Epoch // that the node knew when it was sent
+	taken  time.Time   // by Redis' clock, once there is an answer
 }
 
 // arguments are the KEYS and ARGV of a script. publish.lua says what they mean.
@@ -70,7 +71,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	}
 	once := 0
 	for _, g := range c.groups {
-		a.args = append(a.args, g.count(), g.deadline.Add(s.ahead).UnixMilli())
+		a.args = append(a.args, g.count(), s.inRedis(g.deadline).UnixMilli())
 		for _, m := range g.messages {
 			kind := textKind
 			if m.Data.JSON {
@@ -117,9 +118,9 @@ func (c *call) topics() (numbers map[event.Topic]int, names []event.Topic) {
 func (c *call) outcomes(store uint16, answer string, known event.Clock) ([]outcome, error) {
 	r := answerReader{words: strings.Fields(answer), store: store}
 	clock := event.Clock{Epoch: r.epoch(), Began: r.position(), Position: r.position()}
-	r.next() // Redis' time
+	c.taken = time.UnixMilli(int64(r.count(math.MaxInt64)))
 	clock.Ended = known.Ended
-	if n := r.count(); clock.Epoch != known.Epoch {
+	if n := r.count(math.MaxInt16); clock.Epoch != known.Epoch {
 		clock.Ended = make(map[event.Epoch]event.Position, n)
 		for range n {
 			epoch := r.epoch()
@@ -213,9 +214,9 @@ func (r *answerReader) position() event.Position {
 	return p
 }
 
-func (r *answerReader) count() int {
+func (r *answerReader) count(most int) int {
 	n, err := strconv.Atoi(r.next())
-	if err != nil || n < 0 || n > math.MaxInt16 {
+	if err != nil || n < 0 || n > most {
 		r.err = errAnswer
 		return 0
 	}

@@ -45,11 +45,14 @@ type server struct {
 	run     string
 	version string
 	policy  string // maxmemory_policy; empty if it cannot be read
-	// ahead is how far Redis' clock is ahead of ours, at least: the answer
-	// was under way for a while. A deadline reckoned with it comes no later
-	// in Redis than here.
-	ahead time.Duration
+	// time is how Redis' clock stood at our moment read, or before that: the
+	// answer was under way for a while.
+	time, read time.Time
 }
+
+// inRedis returns when a moment of ours comes by Redis' clock, or a little
+// before. It holds while no clock is set, and if ours is.
+func (s server) inRedis(moment time.Time) time.Time { return s.time.Add(moment.Sub(s.read)) }
 
 // oldestVersion has everything that the scripts use: exclusive ranges and
 // XTRIM's exact forms came with it.
@@ -65,7 +68,7 @@ func hello(ctx context.Context, conn redis.Cmdable) (server, error) {
 	}
 	fields := infoFields(info.Val() + "\r\n" + memory.Val())
 	s.run, s.version, s.policy = fields["run_id"], fields["redis_version"], fields["maxmemory_policy"]
-	s.ahead = time.Until(now.Val())
+	s.time, s.read = now.Val(), time.Now()
 	if s.run == "" {
 		return s, errors.New("INFO server has no run_id: is this a Redis?")
 	}

@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -199,7 +200,11 @@ func (l *lane) call(ctx context.Context, c *call) error {
 	answer, err := l.bus.scripts.publish.Run(callCtx, l.session.conn, a.keys, a.args...).Text()
 	switch {
 	case err == nil:
-		return l.deliver(c, answer)
+		if err := l.deliver(c, answer); err != nil {
+			return err
+		}
+		l.session.time, l.session.read = c.taken, time.Now()
+		return nil
 	case elsewhere(err):
 		l.putBack(c.groups) // another server may take them in time
 		return err
@@ -227,11 +232,19 @@ func (l *lane) deliver(c *call, answer string) error {
 	}
 	l.bus.witness.learn(clock)
 	l.bus.working()
+	var early []*group
 	for i, o := range outcomes {
 		for _, r := range o.receipts {
 			l.bus.witness.note(r.Topic, r.Cursor)
 		}
-		c.groups[i].done <- o
+		if g := c.groups[i]; errors.Is(o.err, errLate) && time.Until(g.deadline) > 0 {
+			early = append(early, g) // Redis' clock has been set since it was read
+		} else {
+			g.done <- o
+		}
+	}
+	if len(early) > 0 {
+		l.putBack(early)
 	}
 	return nil
 }
