@@ -2,8 +2,10 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -23,6 +25,8 @@ type subscription struct {
 	ended  sync.WaitGroup
 }
 
+var errAnew = errors.New("the subscription was made anew")
+
 // held is how many announcements may wait for the feed. If there are more,
 // they wait in Redis, which cuts off a subscriber that is too slow.
 const held = 64
@@ -33,7 +37,11 @@ func (b *Bus) subscribe(ctx context.Context) (*subscription, error) {
 	s := &subscription{texts: make(chan string, held), done: make(chan struct{})}
 	o := *b.redis
 	o.PoolSize = 1
+	var connected atomic.Bool
 	o.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
+		if connected.Swap(true) {
+			return errAnew // run is read by now, and what comes is judged by it
+		}
 		at, err := hello(ctx, conn)
 		s.run = at.run
 		return err
@@ -70,7 +78,7 @@ func (s *subscription) receive() {
 		}
 		message, ok := got.(*redis.Message)
 		if !ok {
-			s.err = fmt.Errorf("the subscription was made anew: %T", got)
+			s.err = fmt.Errorf("%w: %T came", errAnew, got)
 			return
 		}
 		select {
