@@ -17,8 +17,8 @@ import (
 // maintenance could move a connection to another server unseen.
 func clientOptions(url string) (*redis.Options, error) {
 	o, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("the URL of Redis: %w", withoutURL(err))
+	if err != nil || strings.Contains(url, "#") {
+		return nil, fmt.Errorf("the URL of Redis %w", errURL)
 	}
 	o.Protocol = 2
 	o.MaxRetries = -1
@@ -32,13 +32,10 @@ func clientOptions(url string) (*redis.Options, error) {
 	return o, nil
 }
 
-// withoutURL keeps a password that stands in a URL out of an error.
-func withoutURL(err error) error {
-	if _, after, ok := strings.Cut(err.Error(), "redis: "); ok {
-		return errors.New(after)
-	}
-	return errors.New("cannot be read; the form is redis://user:password@host:port/database, or rediss:// for TLS")
-}
+// errURL takes nothing over from what url.Parse or go-redis say: in a password
+// with a slash or the like, they find hosts, paths and options.
+var errURL = errors.New("cannot be read; the form is redis://user:password@host:port/database, rediss:// for TLS, " +
+	"or unix://path?db=database, and in a password everything but letters and digits is %-encoded")
 
 // server is what a connection learns about its server when it is made.
 type server struct {

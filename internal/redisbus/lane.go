@@ -174,7 +174,7 @@ func (l *lane) work(ctx context.Context) error {
 			return err
 		}
 		l.session = s
-		l.bus.met(s.server)
+		l.bus.judge(s.policy)
 	}
 	if l.doubt != nil {
 		return l.settle(ctx)
