@@ -28,6 +28,9 @@ func (b *Bus) beat(ctx context.Context) {
 		if clock, err := b.readClock(ctx); err == nil {
 			b.accepted(clock.Position)
 			b.report(ctx)
+			if n%sweepEvery == 0 {
+				b.inspect(ctx)
+			}
 			if more || n%sweepEvery == 0 {
 				more = b.sweep(ctx)
 			}
@@ -64,6 +67,15 @@ func (b *Bus) report(ctx context.Context) {
 	}
 	b.witness.reported(losses, o.clock.Epoch)
 	b.log.Warn("the store lost events", slog.Int("topics", len(losses)))
+}
+
+// inspect looks at what may be set while the server runs.
+func (b *Bus) inspect(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	if info, err := b.reader().Info(ctx, "memory").Result(); err == nil {
+		b.judge(infoFields(info)["maxmemory_policy"])
+	}
 }
 
 // sweep drops a page of topics of which everything has expired, and reports

@@ -83,9 +83,10 @@ type Bus struct {
 
 	mu     sync.Mutex
 	reads  *redis.Client
-	fault  error // why the lane does not work
-	worked bool  // it has once
-	policy error // the server may drop what it should keep
+	fault  error  // why the lane does not work
+	worked bool   // it has once
+	policy error  // the server may drop what it should keep
+	named  string // that policy
 	beats  [2]event.Position
 	feeds  map[*feed]error // why a feed hears nothing; nil: it does
 
@@ -104,7 +105,7 @@ func Open(o Options) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{options: o, redis: client, keys: keys{o.Prefix}, scripts: newScripts(), log: o.Log,
-		witness: newWitness(o.Retention.Age), reads: newReader(*client), feeds: map[*feed]error{}, fault: errAway}
+		witness: newWitness(o.Retention.Age), reads: newReader(*client), feeds: map[*feed]error{}, fault: errAway, named: "unread"}
 	b.lane = newLane(b)
 	// All that go-redis has to say comes to us as errors; what it logs is
 	// the same again, for the whole process, on standard error.
@@ -212,17 +213,20 @@ func (b *Bus) working() {
 	b.fault, b.worked = nil, true
 }
 
-// met takes in what a new connection told of its server.
-func (b *Bus) met(s server) {
+// judge takes in what the server does when its memory is full.
+func (b *Bus) judge(policy string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.policy = nil
-	switch s.policy {
+	if policy == b.named {
+		return
+	}
+	b.named, b.policy = policy, nil
+	switch policy {
 	case "noeviction":
 	case "":
 		b.log.Warn("Redis does not tell its maxmemory-policy; it has to be noeviction, or events are lost in silence")
 	default:
-		b.policy = fmt.Errorf("the maxmemory-policy of Redis is %s, which may drop events in silence; it has to be noeviction", s.policy)
+		b.policy = fmt.Errorf("the maxmemory-policy of Redis is %s, which may drop events in silence; it has to be noeviction", policy)
 		b.log.Error("wrong setting", slog.Any("error", b.policy))
 	}
 }

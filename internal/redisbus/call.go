@@ -42,6 +42,7 @@ type call struct {
 	number int64
 	groups []*group
 	epoch  event.Epoch // that the node knew when it was sent
+	taken  time.Time   // by Redis' clock, once there is an answer
 }
 
 // arguments are the KEYS and ARGV of a script. publish.lua says what they mean.
@@ -69,7 +70,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	}
 	once := 0
 	for _, g := range c.groups {
-		a.args = append(a.args, g.count(), g.deadline.Add(s.ahead).UnixMilli())
+		a.args = append(a.args, g.count(), s.inRedis(g.deadline).UnixMilli())
 		for _, m := range g.messages {
 			kind := textKind
 			if m.Data.JSON {

@@ -17,8 +17,8 @@ import (
 // maintenance could move a connection to another server unseen.
 func clientOptions(url string) (*redis.Options, error) {
 	o, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("the URL of Redis: %w", withoutURL(err))
+	if err != nil || strings.Contains(url, "#") {
+		return nil, fmt.Errorf("the URL of Redis %w", errURL)
 	}
 	o.Protocol = 2
 	o.MaxRetries = -1
@@ -32,23 +32,24 @@ func clientOptions(url string) (*redis.Options, error) {
 	return o, nil
 }
 
-// withoutURL keeps a password that stands in a URL out of an error.
-func withoutURL(err error) error {
-	if _, after, ok := strings.Cut(err.Error(), "redis: "); ok {
-		return errors.New(after)
-	}
-	return errors.New("cannot be read; the form is redis://user:password@host:port/database, or rediss:// for TLS")
-}
+// errURL takes nothing over from what url.Parse or go-redis say: in a password
+// with a slash or the like, they find hosts, paths and options.
+var errURL = errors.New("cannot be read; the form is redis://user:password@host:port/database, rediss:// for TLS, " +
+	"or unix://path?db=database, and in a password everything but letters and digits is %-encoded")
 
 // server is what a connection learns about its server when it is made.
 type server struct {
 	run     string
 	version string
 	policy  string // maxmemory_policy; empty if it cannot be read
-	// ahead is how far Redis' clock is ahead of ours, at least. A deadline
-	// reckoned with it comes no later in Redis than here.
-	ahead time.Duration
+	// time is how Redis' clock stood at our moment read, or before that: the
+	// answer was under way for a while.
+	time, read time.Time
 }
+
+// inRedis returns when a moment of ours comes by Redis' clock, or a little
+// before. It holds while no clock is set, and if ours is.
+func (s server) inRedis(moment time.Time) time.Time { return s.time.Add(moment.Sub(s.read)) }
 
 // oldestVersion has everything that the scripts use: exclusive ranges and
 // XTRIM's exact forms came with it.
@@ -64,7 +65,7 @@ func hello(ctx context.Context, conn redis.Cmdable) (server, error) {
 	}
 	fields := infoFields(info.Val() + "\r\n" + memory.Val())
 	s.run, s.version, s.policy = fields["run_id"], fields["redis_version"], fields["maxmemory_policy"]
-	s.ahead = time.Until(now.Val())
+	s.time, s.read = now.Val(), time.Now()
 	if s.run == "" {
 		return s, errors.New("INFO server has no run_id: is this a Redis?")
 	}

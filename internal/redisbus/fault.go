@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ var (
 var advice = []struct{ prefix, text string }{
 	{"WRONGPASS", "wrong user name or password; --redis names them as redis://user:password@host"},
 	{"NOAUTH", "a password is needed; --redis names it as redis://:password@host"},
-	{"NOPERM", "the Redis user may not do what a hub needs: commands @stream @sortedset @hash @string @scripting @pubsub @transaction, info, time, unlink, pexpire, select, and keys and channels that begin with the prefix"},
+	{"NOPERM", "the Redis user may not do what a hub needs: ACL SETUSER name ~tt:{0}:* &tt:{0}:* +@hash +@sortedset +@stream +@string +@pubsub +multi +exec +eval +evalsha +script|load +info +time +unlink +pexpire +select gives it that"},
 	{"ERR DB index is out of range", "the Redis server does not have that database; the number at the end of --redis names it"},
 	{"ERR invalid DB index", "the Redis server does not have that database; the number at the end of --redis names it"},
 	{"ERR SELECT is not allowed in cluster mode", "a Redis Cluster has no databases; leave the number at the end of --redis out"},
@@ -45,7 +46,13 @@ var advice = []struct{ prefix, text string }{
 // addresses: the text goes to whoever asked.
 func explain(err error) error {
 	var answer redis.Error
-	if !errors.As(err, &answer) {
+	var distrust *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &distrust):
+		return fmt.Errorf("%w: its certificate is not trusted; SSL_CERT_FILE may name a file with those that are: %w", errAway, err)
+	case !errors.As(err, &answer) && strings.Contains(err.Error(), "can't parse"):
+		return fmt.Errorf("%w: what answers there is no Redis: %w", errAway, err)
+	case !errors.As(err, &answer):
 		if cause := broken(err); cause != "" {
 			return fmt.Errorf("%w: %s", errAway, cause)
 		}

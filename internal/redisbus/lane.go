@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -99,7 +100,7 @@ func (l *lane) work(ctx context.Context) error {
 			return err
 		}
 		l.session = s
-		l.bus.met(s.server)
+		l.bus.judge(s.policy)
 	}
 	if l.doubt != nil {
 		return l.settle(ctx)
@@ -130,7 +131,11 @@ func (l *lane) call(ctx context.Context, c *call) error {
 	answer, err := l.bus.scripts.publish.Run(callCtx, l.session.conn, a.keys, a.args...).Text()
 	switch {
 	case err == nil:
-		return l.deliver(c, answer)
+		if err := l.deliver(c, answer); err != nil {
+			return err
+		}
+		l.session.time, l.session.read = c.taken, time.Now()
+		return nil
 	case elsewhere(err):
 		l.queue.putBack(c.open()) // another server may take them in time
 		return err
@@ -151,9 +156,7 @@ func (l *lane) deliver(c *call, text string) error {
 		l.refuse(c, err, true)
 		return err
 	}
-	// The two clocks drift apart, and the answer was under way for a while:
-	// this is the least that Redis' is ahead.
-	l.session.ahead = time.Until(a.now)
+	c.taken = a.now
 	clock := a.clock
 	if clock.Epoch != known.Epoch && known.Epoch.Number > 0 {
 		l.bus.log.Warn("Redis is another one, or was restarted: a new epoch", slog.String("epoch", formatEpoch(clock.Epoch)),
@@ -161,11 +164,19 @@ func (l *lane) deliver(c *call, text string) error {
 	}
 	l.bus.witness.learn(clock)
 	l.bus.working()
+	var early []*group
 	for i, o := range a.outcomes {
 		for _, r := range o.receipts {
 			l.bus.witness.note(r.Topic, r.Cursor)
 		}
-		c.groups[i].done <- o
+		if g := c.groups[i]; errors.Is(o.err, errLate) && time.Until(g.deadline) > 0 {
+			early = append(early, g) // Redis' clock has been set since it was read
+		} else {
+			g.done <- o
+		}
+	}
+	if len(early) > 0 {
+		l.queue.putBack(early)
 	}
 	return nil
 }

@@ -1,9 +1,42 @@
 package redisbus_test
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
+
+	"tickertape/internal/event"
+	"tickertape/internal/redisbus"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// publishTo names the variable that makes this program publish one message to
+// the Redis of that URL, instead of running the tests.
+const publishTo = "REDISBUS_TEST_PUBLISH_TO"
+
+func TestMain(m *testing.M) {
+	url := os.Getenv(publishTo)
+	if url == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if err := publishOnce(url); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func publishOnce(url string) error {
+	bus, err := redisbus.Open(redisbus.Options{URL: url})
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err = bus.Publish(ctx, []event.Message{{Topic: "a", Data: event.Data{Text: "x"}}})
+	return err
+}

@@ -24,7 +24,7 @@ type subscription struct {
 	ended  sync.WaitGroup
 }
 
-var errBroke = errors.New("the subscription broke")
+var errAnew = errors.New("the subscription was made anew")
 
 // held is how many announcements may wait for the feed. If there are more,
 // they wait in Redis, which cuts off a subscriber that is too slow.
@@ -41,7 +41,7 @@ func (b *Bus) subscribe(ctx context.Context) (*subscription, error) {
 	made := false
 	o.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
 		if made {
-			return errBroke
+			return errAnew
 		}
 		at, err := hello(ctx, conn)
 		if err == nil {
@@ -81,7 +81,7 @@ func (s *subscription) receive() {
 		}
 		message, ok := got.(*redis.Message)
 		if !ok {
-			s.err = fmt.Errorf("the subscription was made anew: %T", got)
+			s.err = fmt.Errorf("%w: %T came", errAnew, got)
 			return
 		}
 		select {
