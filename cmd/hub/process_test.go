@@ -28,8 +28,8 @@ type process struct {
 	client *http.Client // each request has its own connection
 }
 
-// startProcess starts a hub on a bus of its own ("memory"), or over a Redis
-// ("shared"). The environment may set more.
+// startProcess starts a hub over a Redis of its own ("shared"), or over the bus
+// that the environment names, by default memory. The environment may set more.
 func startProcess(t *testing.T, bus string, env ...string) *process {
 	t.Helper()
 	if bus == "shared" {

@@ -15,6 +15,8 @@ import (
 	"tickertape/internal/browser"
 )
 
+const stocksPath = "/events?envelope=true&topic=quotes.MSFT&topic=quotes.AMZN&topic=quotes.IBM&topic=quotes.GOOG&topic=quotes.AAPL"
+
 // TestStocks sends real quotes through a hub that was started as the README
 // says, to a browser: every row arrives once, in order, with the digits that
 // it has in the file.
@@ -24,17 +26,22 @@ func TestStocks(t *testing.T) {
 	hub := startHub(t)
 	tab := browser.Start(t).Tab(t)
 	tab.Open(hub.url + "/")
-	source := tab.Listen("/events?envelope=true&topic=quotes.MSFT&topic=quotes.AMZN&topic=quotes.IBM&topic=quotes.GOOG&topic=quotes.AAPL")
+	source := tab.Listen(stocksPath)
 	source.Await("hub.open", 1)
 	var ids []string
-	for rest := rows; len(rest) > 0; {
-		n := slices.IndexFunc(rest, func(q quote) bool { return !q.date.Equal(rest[0].date) })
-		if n < 0 {
-			n = len(rest)
-		}
-		ids = append(ids, publishQuotes(t, hub.url, rest[:n])...)
-		rest = rest[n:]
+	for _, batch := range byDate(rows) {
+		ids = append(ids, publishQuotes(t, hub.url, batch)...)
 	}
+	expectQuotes(t, hub.url, source, rows, ids)
+	if c := tab.Complaints(); len(c) > 0 {
+		t.Errorf("the console complains: %v", c)
+	}
+}
+
+// expectQuotes waits until the browser has all rows, and checks that it got
+// each of them once, in order, and heard of no gap.
+func expectQuotes(t *testing.T, url string, source *browser.Source, rows []quote, ids []string) {
+	t.Helper()
 	got := source.Await("message", len(rows))
 	perTopic := map[string]int{}
 	for i, r := range got[:len(rows)] {
@@ -51,7 +58,7 @@ func TestStocks(t *testing.T) {
 		perTopic[e.Topic]++
 	}
 	// Whatever came twice would have come before this one.
-	last := publishQuotes(t, hub.url, rows[:1])
+	last := publishQuotes(t, url, rows[:1])
 	end := source.Await("message", len(rows)+1)
 	if len(end) != len(rows)+1 || end[len(rows)].ID != last[0] {
 		t.Errorf("%d events after %d rows and one more message", len(end), len(rows))
@@ -59,10 +66,20 @@ func TestStocks(t *testing.T) {
 	if gaps := source.Events("hub.gap"); len(gaps) > 0 {
 		t.Errorf("gaps: %v", gaps)
 	}
-	if c := tab.Complaints(); len(c) > 0 {
-		t.Errorf("the console complains: %v", c)
-	}
 	t.Logf("%d of %d rows arrived once, in order: %v", len(ids), len(rows), perTopic)
+}
+
+// byDate cuts the rows into batches of one date each.
+func byDate(rows []quote) (batches [][]quote) {
+	for len(rows) > 0 {
+		n := slices.IndexFunc(rows, func(q quote) bool { return !q.date.Equal(rows[0].date) })
+		if n < 0 {
+			n = len(rows)
+		}
+		batches = append(batches, rows[:n])
+		rows = rows[n:]
+	}
+	return batches
 }
 
 // publishQuotes publishes rows as one batch and returns their ids.

@@ -40,8 +40,7 @@ type cluster struct {
 	env []string
 }
 
-// newCluster starts nothing yet. Its hubs are this test's program. They are
-// each alone with their memory, which is all that these tests need.
+// newCluster starts nothing yet. Its hubs are this test's program.
 func newCluster(t *testing.T) *cluster {
 	program, err := os.Executable()
 	if err != nil {
@@ -50,7 +49,7 @@ func newCluster(t *testing.T) *cluster {
 	bind := freeAddr(t)
 	c := &cluster{t: t, url: "http://" + bind, dir: t.TempDir()}
 	c.env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HUB") || strings.HasPrefix(v, "HAPROXY_") })
-	c.env = append(c.env, "TEST_AS_HUB=memory", "GORACE=atexit_sleep_ms=0", "UP_HUB="+program, "UP_DIR="+c.dir, "HUB_REDIS=",
+	c.env = append(c.env, "TEST_AS_HUB=1", "GORACE=atexit_sleep_ms=0", "UP_HUB="+program, "UP_DIR="+c.dir,
 		"HAPROXY_BIND="+bind, "HUB1="+freeAddr(t), "HUB2="+freeAddr(t), "HUB3="+freeAddr(t), "REDIS_ADDR="+freeAddr(t))
 	t.Cleanup(func() { _, _ = c.script("down") })
 	return c
