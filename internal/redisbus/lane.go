@@ -25,8 +25,10 @@ const (
 	maxQueueBytes   = 64 << 20
 	maxQueueGroups  = 50_000
 
-	firstPause = 50 * time.Millisecond // between tries to reach Redis
-	longPause  = time.Second
+	// Between tries to reach Redis, ± 50 %. The longest one is short enough
+	// for all to be well within a second of its return.
+	firstPause = 50 * time.Millisecond
+	longPause  = 500 * time.Millisecond
 )
 
 // lane is the one way by which this node writes: one connection, one call at a
