@@ -6,7 +6,7 @@ programs := gcc node:nodejs npm chromium redis-server
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build fuzz load
+.PHONY: help test check build fuzz load faults
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
@@ -27,3 +27,6 @@ fuzz: ## run every fuzz test for a minute
 
 load: ## the load test with 10,000 subscribers
 	LOAD_SUBSCRIBERS=10000 go test -count=1 -v -run TestLoad -timeout 10m ./cmd/hub/
+
+faults: ## the fault tests at full length, one after the other
+	FAULTS=full go test -race -count=1 -v -parallel 1 -timeout 30m ./internal/referee/
