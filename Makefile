@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz load latency
+.PHONY: help test check build up down fuzz load latency faults
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
@@ -41,3 +41,6 @@ load: ## the load test with 10,000 subscribers
 
 latency: ## how long events take through nginx and HAProxy: 100 of them, one a second
 	LATENCY_EVENTS=100 go test -count=1 -v -run TestLatency -timeout 10m ./cmd/hub/
+
+faults: ## the fault tests at full length, one after the other
+	FAULTS=full go test -race -count=1 -v -parallel 1 -timeout 30m ./internal/referee/

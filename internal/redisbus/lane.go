@@ -21,8 +21,10 @@ const (
 	// publishTime is how long a publish may take that has no deadline.
 	publishTime = 5 * time.Second
 
-	firstPause = 50 * time.Millisecond // between tries to reach Redis
-	longPause  = time.Second
+	// Between tries to reach Redis, ± 50 %. The longest one is short enough
+	// for all to be well within a second of its return.
+	firstPause = 50 * time.Millisecond
+	longPause  = 500 * time.Millisecond
 )
 
 // lane is the one way by which this node writes: one connection, one call at a

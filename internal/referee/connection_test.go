@@ -58,7 +58,11 @@ func TestSwallowedBytes(t *testing.T) {
 				flows(c, a, 50)
 				n := c.Nodes()[0]
 				n.Proxy.Stall(d)
-				c.Await("the node is not ready", func() bool { return !n.Ready() })
+				before := c.Ledger.Tally()
+				c.Await("publishers are told", func() bool {
+					now := c.Ledger.Tally()
+					return !n.Ready() && (!full() || now.NotStored+now.Unknown > before.NotStored+before.Unknown)
+				})
 				n.Proxy.Resume()
 				c.Await("the node is ready", n.Ready)
 			}

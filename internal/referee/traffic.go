@@ -36,9 +36,10 @@ func (c *Cluster) listen(from *client.Client, name string) *Listener {
 
 // Traffic says how a cluster's publishers go about it.
 type Traffic struct {
-	Rate       int  // messages a second, at most, of all together
-	Publishers int  // who each wait for an answer before they go on. 16
-	Retry      bool // until acknowledged, with an idempotency key
+	Rate       int   // messages a second, at most, of all together
+	Publishers int   // who each wait for an answer before they go on. 16
+	Retry      bool  // until acknowledged, with an idempotency key
+	Via        *Node // the only one to publish through; nil: any
 }
 
 // Publish publishes to the cluster's topics through any living nodes until
@@ -59,7 +60,11 @@ func (c *Cluster) Publish(o Traffic) (stop func()) {
 					return
 				case <-turns:
 				}
-				if n, err := c.anyNode(); err == nil {
+				n, err := o.Via, error(nil)
+				if n == nil {
+					n, err = c.anyNode()
+				}
+				if err == nil {
 					c.Send(n, c.topics[i%len(c.topics)], id, o.Retry)
 				}
 			}

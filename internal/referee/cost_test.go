@@ -1,0 +1,80 @@
+package referee_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tickertape/internal/redisbus"
+	"tickertape/internal/referee"
+)
+
+// Redis does not notice how many clients a node has.
+func TestNoCommandsPerClient(t *testing.T) {
+	// Not parallel: a node that is late makes fewer commands.
+	window := either(5*time.Second, time.Minute)
+	few, many := 10, either(500, 5000)
+	c := referee.Start(t, referee.Options{Nodes: 1, Bus: redisbus.Options{Beat: 50 * time.Millisecond}}, topics...)
+	n := c.Nodes()[0]
+	subscribe(t, n, few)
+	idle := commands(t, c, window, func() {})
+	loaded := commands(t, c, window, func() { subscribe(t, n, many-few) })
+	ratio := float64(loaded) / float64(idle)
+	t.Logf("%d commands with %d subscribers, %d with %d: %.3f", idle, few, loaded, many, ratio)
+	if idle == 0 || ratio > 1.05 {
+		t.Errorf("%d commands with %d subscribers, %d with %d", idle, few, loaded, many)
+	}
+}
+
+// subscribe opens streams, 100 to a topic.
+func subscribe(t *testing.T, n *referee.Node, count int) {
+	t.Helper()
+	for i := range count {
+		conn, err := net.Dial("tcp", n.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := fmt.Fprintf(conn, "GET /events?topic=idle.%d HTTP/1.1\r\nHost: %s\r\n\r\n", i/100, n.Addr); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewReader(conn)
+		for line := ""; line != "event: hub.open\n"; {
+			if line, err = lines.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// commands counts what Redis does in a window of time that begins with work.
+func commands(t *testing.T, c *referee.Cluster, window time.Duration, work func()) int {
+	t.Helper()
+	before := calls(t, c)
+	end := time.After(window)
+	work()
+	<-end
+	return calls(t, c) - before
+}
+
+// calls adds up all the commands of Redis' statistics.
+func calls(t *testing.T, c *referee.Cluster) (sum int) {
+	t.Helper()
+	for line := range strings.Lines(c.Redis.Must("INFO", "commandstats")) {
+		_, rest, ok := strings.Cut(line, ":calls=")
+		if !ok || strings.HasPrefix(line, "cmdstat_info:") {
+			continue
+		}
+		number, _, _ := strings.Cut(rest, ",")
+		calls, err := strconv.Atoi(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += calls
+	}
+	return sum
+}
