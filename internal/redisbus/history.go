@@ -50,13 +50,14 @@ func (b *Bus) History(ctx context.Context, r event.Range) (event.Page, error) {
 }
 
 // read runs a script that only reads. If the server is not the one that wrote
-// last, that is found out by a call that writes, on a new connection if need
-// be, and the read made again.
+// last, or its epoch another one, that is found out by a call that writes, on a
+// new connection if need be, and the read made again. A primary that was
+// demoted, or cut off, takes itself for the one: its epoch tells.
 func (b *Bus) read(ctx context.Context, script *redis.Script, keys []string, args ...any) ([]any, error) {
 	for try := 0; ; try++ {
 		client := b.reader()
 		answer, err := script.Run(ctx, client, keys, args...).Slice()
-		if err != nil || len(answer) > 0 {
+		if err != nil || len(answer) > 0 && answer[0] == formatEpoch(b.witness.now().Epoch) {
 			return answer, err
 		}
 		if try == 2 {
