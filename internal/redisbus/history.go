@@ -57,6 +57,9 @@ func (b *Bus) read(ctx context.Context, script *redis.Script, keys []string, arg
 	for try := 0; ; try++ {
 		client := b.reader()
 		answer, err := script.Run(ctx, client, keys, args...).Slice()
+		if err != nil && client != b.reader() && try < 2 {
+			continue // its connections were left meanwhile
+		}
 		if err != nil || len(answer) > 0 && answer[0] == formatEpoch(b.witness.now().Epoch) {
 			return answer, err
 		}

@@ -176,10 +176,10 @@ func (l *lane) work(ctx context.Context) error {
 		}
 		l.session = s
 		l.bus.judge(s.policy)
-		if s.run != l.server {
+		if l.server != "" && s.run != l.server {
 			l.bus.renew(l.bus.reader()) // those connections may lead to the former one
-			l.server = s.run
 		}
+		l.server = s.run
 	}
 	if l.doubt != nil {
 		return l.settle(ctx)
