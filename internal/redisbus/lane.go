@@ -39,6 +39,7 @@ type lane struct {
 
 	// What follows belongs to the goroutine that runs.
 	session *session
+	server  string // the run id of the last session's
 	number  int64
 	doubt   *call // sent, and never answered
 }
@@ -103,6 +104,10 @@ func (l *lane) work(ctx context.Context) error {
 		}
 		l.session = s
 		l.bus.judge(s.policy)
+		if l.server != "" && s.run != l.server {
+			l.bus.renew(l.bus.reader()) // those connections may lead to the former one
+		}
+		l.server = s.run
 	}
 	if l.doubt != nil {
 		return l.settle(ctx)

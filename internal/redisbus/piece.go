@@ -113,14 +113,19 @@ func (b *Bus) piece(ctx context.Context, t event.Topic, count int, reads func(re
 // to a server that is not the primary any more.
 const tries = 4
 
-// onPrimary makes a read whose answer is empty on any server but the one that
-// wrote last. In that case, a call that writes finds out what became of the
-// store, and the read is made again, on new connections if need be.
+// onPrimary makes a read whose answer begins with the store's epoch, or is
+// empty on any server but the one that wrote last. A primary that was demoted,
+// or cut off, takes itself for that one: its epoch tells. A call that writes
+// finds out what became of the store, and the read is made again, on new
+// connections if need be.
 func (b *Bus) onPrimary(ctx context.Context, read func(*redis.Client) ([]any, error)) ([]any, error) {
 	for try := range tries {
 		client := b.reader()
 		answer, err := read(client)
-		if err != nil || len(answer) > 0 {
+		if err != nil && client != b.reader() {
+			continue // its connections were left meanwhile
+		}
+		if err != nil || len(answer) > 0 && answer[0] == formatEpoch(b.witness.now().Epoch) {
 			return answer, err
 		}
 		if try == 0 {

@@ -1,0 +1,65 @@
+package redisbus_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"tickertape/internal/event"
+	"tickertape/internal/hub"
+	"tickertape/internal/redisbus"
+	"tickertape/internal/redistest"
+)
+
+// TestFailover promotes a replica behind one address. Nothing is lost, said
+// twice, or read from the old primary, which goes on as a stale one.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	for name, demoted := range map[string]bool{"the old primary follows": true, "the old primary is left alone": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			old := redistest.Start(t)
+			host, port, _ := strings.Cut(old.Addr, ":")
+			next := redistest.Start(t, "--replicaof", host+" "+port)
+			proxy := redistest.StartProxy(t, old.Addr)
+			n := startNode(t, redisbus.Options{URL: "redis://" + proxy.Addr + "/0"})
+			live := n.open(hub.Start{}, "a", "b")
+			first := tell(t, n.bus, "a", "1")[0]
+			tell(t, n.bus, "b", "1", "2")
+			live.expect("a 1, b 1, b 2")
+			// Open connections to read by, which stay where they are.
+			if _, err := n.bus.Topics(t.Context(), nil, "", 10); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the replica has it all", func() bool {
+				return next.Must("XLEN", "tt:{0}:log:b") == "2" && next.Must("HGET", "tt:{0}:clock", "last") >= old.Must("HGET", "tt:{0}:clock", "last")
+			})
+
+			proxy.Target(next.Addr)
+			next.Must("REPLICAOF", "NO", "ONE")
+			if demoted {
+				// A replica without its primary: it has what it had.
+				old.Must("REPLICAOF", "127.0.0.1", "1")
+			} else {
+				old.KillClients("normal")
+				old.KillClients("pubsub")
+			}
+			tell(t, n.bus, "a", "2", "3")
+			tell(t, n.bus, "b", "3")
+			live.expect("a 2, a 3, b 3")
+			n.resume(first, "a", "b").expect("b 1, b 2, a 2, a 3, b 3")
+			info, known, err := n.bus.Topic(t.Context(), "a")
+			if err != nil || !known || info.Retained != 3 {
+				t.Errorf("topic a is %+v, %v", info, err)
+			}
+			page, err := n.bus.History(t.Context(), event.Range{Topic: "a", Upto: event.Position{MS: 1 << 47}})
+			if err != nil || len(page.Events) != 3 || len(page.Gaps) > 0 {
+				t.Errorf("the history is %+v, %v", page, err)
+			}
+			for i := range 5 {
+				tell(t, n.bus, "a", fmt.Sprint("more ", i))
+				live.expect(fmt.Sprint("a more ", i))
+			}
+		})
+	}
+}
