@@ -170,11 +170,12 @@ func (w *world) resume(t *rapid.T) {
 		}
 		return
 	}
-	clock := w.store.clock(t)
-	c.connect(t, w.draw(t), hub.Start{Cursor: c.id})
+	clock, at := w.store.clock(t), w.draw(t)
+	before := w.store.watermark(t, at.node)
+	c.connect(t, at, hub.Start{Cursor: c.id})
 	switch {
 	case cursor.Epoch == clock.Epoch && cursor.Position.After(clock.Position), cursor.Epoch.Number == 0:
-		c.lose(event.BadCursor, clock.Position)
+		c.lose(event.BadCursor, before)
 	case known:
 		c.goOn(cursor)
 	default:
@@ -213,11 +214,13 @@ func (w *world) stray(t *rapid.T) {
 	foreign := future
 	foreign.Epoch.Store++
 	text := rapid.SampledFrom([]string{"garbage", c.id[:len(c.id)-1], future.String(), foreign.String(), replay.String()}).Draw(t, "cursor")
-	c.connect(t, w.draw(t), hub.Start{Cursor: text})
+	at := w.draw(t)
+	before := w.store.watermark(t, at.node)
+	c.connect(t, at, hub.Start{Cursor: text})
 	if text == replay.String() {
 		c.begin(replay) // the hub takes it for opened now
 	} else {
-		c.lose(event.BadCursor, clock.Position)
+		c.lose(event.BadCursor, before)
 	}
 }
 

@@ -100,6 +100,8 @@ func (m *memory) clock(t *rapid.T) event.Clock {
 	return clock
 }
 
+func (m *memory) watermark(t *rapid.T, _ int) event.Position { return m.clock(t).Position }
+
 // patience lets a second pass up to 30 times: the readers back off at times.
 func (m *memory) patience(*client) func() bool {
 	waits := 0
@@ -111,7 +113,7 @@ func (m *memory) patience(*client) func() bool {
 	}
 }
 
-func (m *memory) quiet(*rapid.T)            {} // what is published has been fed
-func (m *memory) alive(int) bool            { return true }
-func (m *memory) disturb(*rapid.T) []func() { return nil }
-func (m *memory) close()                    { m.stop() }
+func (m *memory) quiet(*rapid.T)                {} // what is published has been fed
+func (m *memory) alive(int) bool                { return true }
+func (m *memory) disturb(*rapid.T) func() error { return func() error { return nil } }
+func (m *memory) close()                        { m.stop() }

@@ -22,6 +22,7 @@ type store interface {
 	// publish returns the receipts and the life of the node that has them.
 	publish(node int, messages []event.Message) ([]event.Receipt, int, error)
 	clock(t *rapid.T) event.Clock
+	watermark(t *rapid.T, node int) event.Position
 	// quiet returns when all nodes have heard everything.
 	quiet(t *rapid.T)
 	// patience returns what lets time pass until the client may get on,
@@ -30,7 +31,7 @@ type store interface {
 	// alive reports whether a node still knows what it knew in that life.
 	alive(life int) bool
 	// disturb returns passing faults to do while clients are busy.
-	disturb(t *rapid.T) []func()
+	disturb(t *rapid.T) func() error
 	close()
 }
 
@@ -167,9 +168,12 @@ func (w *world) burst(t *rapid.T) {
 			}
 		})
 	}
-	for _, fault := range w.store.disturb(t) {
-		running.Go(fault)
-	}
+	fault := w.store.disturb(t)
+	running.Go(func() {
+		if err := fault(); err != nil {
+			failed <- err
+		}
+	})
 	for _, c := range w.clients {
 		if c.sub != nil {
 			running.Go(func() { c.drain(60) })
