@@ -1,10 +1,8 @@
 package hub_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -19,25 +17,40 @@ type client struct {
 	w      *world
 	topics []event.Topic
 	sub    *hub.Subscriber
-	bytes  []byte // taken and not read yet
+	node   int           // that the stream is on
+	rung   chan struct{} // holds a token if the hub woke it
+	bytes  []byte        // taken and not read yet
 
 	id   string   // seen last
 	seen []string // everything, for a failure's message
 
 	// The expectation. Everything up to at has been delivered, was said to
 	// be lost, or was not asked for.
-	at     event.Position
-	opened event.Position // until here an opening replay runs
-	last   int
-	cover  map[event.Topic]event.Position // said to be lost up to here
-	reason event.Reason                   // the stream has to begin with gaps for this reason
-	gaps   int                            // how many of them are still to come
+	at      event.Position
+	epoch   event.Epoch    // that the stream is in
+	opened  event.Position // until here an opening replay runs
+	last    int
+	skipped map[event.Topic]event.Position // not among the last ones up to here
+	cover   map[event.Topic]event.Position // said to be lost up to here
+	reason  event.Reason                   // the stream has to begin with gaps for this reason
+	gaps    int                            // how many of them are still to come
+
+	// Its topics, and from where on it has to know of their losses; and
+	// where it heard of one last. Both outlive the connection.
+	since, told map[event.Topic]event.Position
 }
 
-// nobody is the waker of clients that ask by themselves.
-type nobody struct{}
+func (w *world) newClient(topics ...event.Topic) *client {
+	return &client{w: w, topics: topics, rung: make(chan struct{}, 1)}
+}
 
-func (nobody) Wake(*hub.Subscriber) {}
+// Wake implements hub.Waker.
+func (c *client) Wake(*hub.Subscriber) {
+	select {
+	case c.rung <- struct{}{}:
+	default:
+	}
+}
 
 // drawTopics also draws none at all: such a stream only moves its cursor.
 func drawTopics(t *rapid.T) []event.Topic {
@@ -48,7 +61,7 @@ func (w *world) join(t *rapid.T) {
 	if len(w.clients) >= 6 {
 		return
 	}
-	c := &client{w: w, topics: drawTopics(t)}
+	c := w.newClient(drawTopics(t)...)
 	w.clients = append(w.clients, c)
 	start := rapid.SampledFrom([]hub.Start{{}, {All: true}, {Last: 1}, {Last: 3}, {Last: 100},
 		{Since: time.Second}, {Since: 30 * time.Second}, {Since: time.Hour}}).Draw(t, "start")
@@ -65,7 +78,7 @@ type place struct {
 }
 
 func (w *world) draw(t *rapid.T) place {
-	return place{rapid.IntRange(0, 1).Draw(t, "node"), rapid.SampledFrom([]hub.Form{hub.Plain, hub.Envelope}).Draw(t, "form")}
+	return place{drawNode(t), rapid.SampledFrom([]hub.Form{hub.Plain, hub.Envelope}).Draw(t, "form")}
 }
 
 // connect opens a stream on one of the nodes.
@@ -77,11 +90,11 @@ func (c *client) connect(t *rapid.T, at place, start hub.Start) {
 }
 
 func (c *client) open(at place, start hub.Start) error {
-	sub, err := c.w.nodes[at.node].Subscribe(hub.Request{Topics: c.topics, From: start, Form: at.form}, nobody{})
+	sub, err := c.w.store.node(at.node).Subscribe(hub.Request{Topics: c.topics, From: start, Form: at.form}, c)
 	if err != nil {
 		return err
 	}
-	c.sub, c.bytes, c.id = sub, nil, sub.Opening().ID
+	c.sub, c.node, c.bytes, c.id, c.epoch = sub, at.node, nil, sub.Opening().ID, c.w.epoch
 	return nil
 }
 
@@ -99,8 +112,45 @@ func (c *client) note(t *rapid.T, format string, args ...any) {
 // begin sets what is expected of a stream that starts at a cursor.
 func (c *client) begin(at event.Cursor) {
 	c.at, c.opened, c.last = at.Position, at.Opened, at.Last
-	c.cover = map[event.Topic]event.Position{}
+	c.cover, c.told = map[event.Topic]event.Position{}, map[event.Topic]event.Position{}
 	c.reason, c.gaps = "", 0
+	c.since = map[event.Topic]event.Position{}
+	for _, topic := range c.topics {
+		c.since[topic] = event.Latest(at.Position, at.Opened)
+	}
+	c.skip()
+}
+
+// goOn sets what is expected of a stream that goes on at a client's cursor.
+// What the client knows of losses it knows still.
+func (c *client) goOn(at event.Cursor) {
+	since, told, skipped := c.since, c.told, c.skipped
+	if end, ok := c.w.ended[at.Epoch]; ok {
+		at.Opened = event.Earliest(at.Opened, end)
+	}
+	c.begin(at)
+	for topic, p := range since {
+		if _, again := c.since[topic]; again {
+			c.since[topic], c.told[topic] = p, told[topic]
+		}
+	}
+	for topic, p := range skipped {
+		c.skipped[topic] = event.Latest(p, c.skipped[topic])
+	}
+}
+
+// follow comes with the hub into another epoch of the store.
+func (c *client) follow() {
+	if c.epoch == c.w.epoch {
+		return
+	}
+	end, known := c.w.ended[c.epoch]
+	c.epoch = c.w.epoch
+	if !known {
+		c.lose(event.StoreLost, c.w.began)
+		return
+	}
+	c.opened = event.Earliest(c.opened, end)
 }
 
 func (w *world) resume(t *rapid.T) {
@@ -112,18 +162,22 @@ func (w *world) resume(t *rapid.T) {
 		c.topics = drawTopics(t)
 	}
 	cursor := c.parse(t, c.id)
-	clock, err := w.bus.Clock(context.Background())
-	if err != nil {
-		t.Fatal(err)
+	_, known := w.ended[cursor.Epoch]
+	if known = known || cursor.Epoch == w.epoch; w.down {
+		if known {
+			c.connect(t, w.draw(t), hub.Start{Cursor: c.id})
+			c.goOn(cursor)
+		}
+		return
 	}
-	c.connect(t, w.draw(t), hub.Start{Cursor: c.id})
+	clock, at := w.store.clock(t), w.draw(t)
+	before := w.store.watermark(t, at.node)
+	c.connect(t, at, hub.Start{Cursor: c.id})
 	switch {
-	case cursor.Epoch == clock.Epoch && cursor.Position.After(clock.Position):
-		c.lose(event.BadCursor, clock.Position)
-	case cursor.Epoch == clock.Epoch:
-		c.begin(cursor)
-	case cursor.Epoch.Number == 0:
-		c.lose(event.BadCursor, clock.Position)
+	case cursor.Epoch == clock.Epoch && cursor.Position.After(clock.Position), cursor.Epoch.Number == 0:
+		c.lose(event.BadCursor, before)
+	case known:
+		c.goOn(cursor)
 	default:
 		c.lose(event.StoreLost, w.began)
 	}
@@ -137,26 +191,36 @@ func (c *client) lose(reason event.Reason, p event.Position) {
 	}
 }
 
+// hear waits for the gaps that the stream begins with.
+func (c *client) hear(t *rapid.T) {
+	more := c.w.store.patience(c)
+	for c.reason != "" {
+		if state := c.fetch(1); state == hub.Behind && !more() {
+			c.check(t, false, "the gaps have not come")
+		}
+		c.read(t)
+	}
+}
+
 // stray comes with a cursor that means nothing here.
 func (w *world) stray(t *rapid.T) {
 	c := w.pick(t, false)
-	if c == nil {
+	if c == nil || w.down {
 		return
 	}
-	clock, err := w.bus.Clock(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	clock := w.store.clock(t)
 	future := event.Cursor{Epoch: clock.Epoch, Position: event.Position{MS: clock.Position.MS + 3_600_000}}
 	replay := event.Cursor{Epoch: clock.Epoch, Opened: future.Position, Last: 2}
 	foreign := future
 	foreign.Epoch.Store++
 	text := rapid.SampledFrom([]string{"garbage", c.id[:len(c.id)-1], future.String(), foreign.String(), replay.String()}).Draw(t, "cursor")
-	c.connect(t, w.draw(t), hub.Start{Cursor: text})
+	at := w.draw(t)
+	before := w.store.watermark(t, at.node)
+	c.connect(t, at, hub.Start{Cursor: text})
 	if text == replay.String() {
 		c.begin(replay) // the hub takes it for opened now
 	} else {
-		c.lose(event.BadCursor, clock.Position)
+		c.lose(event.BadCursor, before)
 	}
 }
 
@@ -211,6 +275,7 @@ func (c *client) close() {
 
 // fetch takes once.
 func (c *client) fetch(max int) hub.State {
+	c.follow()
 	blocks, state := c.sub.Take(nil, max)
 	for _, b := range blocks {
 		c.bytes = append(c.bytes, b...)
@@ -229,20 +294,28 @@ func (c *client) drain(times int) {
 
 // exhaust takes until there is nothing more.
 func (c *client) exhaust(t *rapid.T, max int) hub.State {
-	waits := 0
+	more := c.w.store.patience(c)
 	for {
 		state := c.fetch(max)
 		c.read(t)
 		switch {
-		case state == hub.Idle || waits == 30:
+		case state == hub.Idle:
 			return state
-		case state == hub.Behind:
-			// The readers back off at times: let theirs pass.
-			time.Sleep(time.Second)
-			synctest.Wait()
-			waits++
-		default:
-			waits = 0
+		case state != hub.Behind:
+			more = c.w.store.patience(c)
+		case !more():
+			return state
+		}
+	}
+}
+
+// catchUp also waits for the losses that are still to be told.
+func (c *client) catchUp(t *rapid.T, max int) hub.State {
+	more := c.w.store.patience(c)
+	for {
+		state := c.exhaust(t, max)
+		if state != hub.Idle || c.owed() == nil || !more() {
+			return state
 		}
 	}
 }

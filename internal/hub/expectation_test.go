@@ -68,7 +68,7 @@ func (c *client) gap(t *rapid.T, got sse.Event) {
 	p := c.parse(t, n.ResumedAt).Position
 	if c.reason != "" {
 		if c.reason == event.BadCursor && c.gaps == len(c.topics) && p.After(c.at) {
-			c.at = p // the clock was read later than the test did
+			c.at = p // the node was further by then, or read the clock
 		}
 		c.check(t, n.Reason == c.reason && p == c.at, "gap %s, expected %s at %v", got.Data, c.reason, c.at)
 		if c.gaps--; c.gaps == 0 {
@@ -79,7 +79,12 @@ func (c *client) gap(t *rapid.T, got sse.Event) {
 		}
 		return
 	}
+	c.check(t, p.After(c.at), "gap %s stands before %v", got.Data, c.at)
 	lost := n.Reason != event.Trimmed && c.w.forgotten(c.at)
+	if n.Reason == event.StoreLost {
+		lost = c.w.mark(n.Topic, p)
+		c.check(t, lost, "gap %s at %v, but the losses are %v; told at %v", got.Data, p, c.w.losses, c.w.marks[n.Topic])
+	}
 	for i, e := range c.w.events[n.Topic] {
 		if e.Position.After(c.at) && !e.Position.After(p) {
 			c.check(t, c.w.lost(n.Topic, i), "gap %s up to %v, but %v is there", got.Data, p, e.Position)
@@ -88,6 +93,7 @@ func (c *client) gap(t *rapid.T, got sse.Event) {
 	}
 	c.check(t, lost, "gap %s from %v to %v, but nothing is missing", got.Data, c.at, p)
 	c.cover[n.Topic] = p
+	c.told[n.Topic] = event.Latest(p, c.told[n.Topic])
 	if got.ID != "" {
 		c.passed(t, p)
 		c.at = p
@@ -105,27 +111,14 @@ func (c *client) passed(t *rapid.T, p event.Position) {
 	}
 }
 
-// excused reports whether an opening replay may leave the i-th event out: it
-// was gone when the stream opened, or not among the last ones asked for.
-func (c *client) excused(topic event.Topic, i int) bool {
-	list := c.w.events[topic]
-	if list[i].Position.After(c.opened) {
-		return false
-	}
-	later := 0
-	for _, e := range list[i+1:] {
-		if !e.Position.After(c.opened) {
-			later++
-		}
-	}
-	return c.w.lostAt(c.opened, topic, i) || c.last > 0 && later >= c.last
-}
-
 // complete checks that nothing is missing up to now.
 func (c *client) complete(t *rapid.T, state hub.State) {
 	c.check(t, state == hub.Idle, "it waits in vain, in state %d at %v", state, c.at)
 	c.check(t, c.reason == "", "%d gaps have not come", c.gaps)
 	c.passed(t, event.Position{MS: 1 << 47})
+	if l := c.owed(); l != nil {
+		c.check(t, false, "it was not told that %+v is lost since %v", l.Event, l.began)
+	}
 	if cursor := c.parse(t, c.sub.Cursor()); c.at.After(cursor.Position) {
 		t.Fatalf("the cursor %v stands before %v", cursor, c.at)
 	}
@@ -143,15 +136,4 @@ func (c *client) check(t *rapid.T, ok bool, format string, args ...any) {
 	if !ok {
 		t.Fatalf("a client of %v that saw:\n%s\n%s", c.topics, strings.Join(c.seen, "\n"), fmt.Sprintf(format, args...))
 	}
-}
-
-func (w *world) find(p event.Position) (event.Topic, int) {
-	for topic, list := range w.events {
-		for i, e := range list {
-			if e.Position == p {
-				return topic, i
-			}
-		}
-	}
-	return "", -1
 }

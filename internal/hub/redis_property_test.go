@@ -1,0 +1,209 @@
+package hub_test
+
+import (
+	"flag"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tickertape/internal/event"
+	"tickertape/internal/redistest"
+)
+
+// enough is how long TestPromisesOverRedis looks for faults, unless the run
+// says itself how many checks there are to be, by -rapid.checks.
+const enough = 8 * time.Second
+
+// TestPromisesOverRedis is TestPromises with two nodes over a real Redis, in
+// real time. Connections break, nodes are replaced, and the store comes back
+// as it was saved last, or empty: then the model knows what is lost, and who
+// has to be told.
+func TestPromisesOverRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var first sync.Once
+	begin, failed := time.Now(), false
+	rapid.Check(t, func(rt *rapid.T) {
+		if !failed && !checksAreCounted() && time.Since(begin) > enough {
+			return
+		}
+		defer func() {
+			if failure := recover(); failure != nil {
+				failed = true
+				first.Do(func() { t.Logf("%v", failure) })
+				panic(failure)
+			}
+		}()
+		w := newWorld(rt, 200*time.Millisecond)
+		w.limits.Age = time.Hour // expiry is for the bus in memory
+		c := newCluster(rt, server, w)
+		w.store = c
+		defer w.end()
+		w.begin(c.clock(rt))
+		actions := w.actions()
+		for name, action := range c.faults() {
+			actions[name] = action
+		}
+		rt.Repeat(actions)
+		c.restart(rt)
+		w.settle(rt)
+	})
+}
+
+// checksAreCounted reports whether the run was told how many checks to make.
+func checksAreCounted() (told bool) {
+	flag.Visit(func(f *flag.Flag) { told = told || f.Name == "rapid.checks" })
+	_, env := os.LookupEnv("RAPID_CHECKS")
+	return told || env
+}
+
+// faults are what can happen to nodes on Redis.
+func (c *cluster) faults() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"save":    c.save,
+		"kill":    c.kill,
+		"restart": c.restart,
+		"flush":   c.flush,
+		"replace": c.replace,
+		"sever":   c.sever,
+		"sleep":   c.sleep,
+	}
+}
+
+// memento is what the store wrote to its disk.
+type memento struct {
+	events map[event.Topic][]event.Event
+	epochs map[event.Epoch]struct{}
+}
+
+func (c *cluster) save(*rapid.T) {
+	if c.w.down {
+		return
+	}
+	c.server.Save()
+	c.saved = memento{events: map[event.Topic][]event.Event{}, epochs: map[event.Epoch]struct{}{c.w.epoch: {}}}
+	for topic, list := range c.w.events {
+		c.saved.events[topic] = list[:len(list):len(list)]
+	}
+	for epoch := range c.w.ended {
+		c.saved.epochs[epoch] = struct{}{}
+	}
+}
+
+// kill ends the store as a power cut does.
+func (c *cluster) kill(t *rapid.T) {
+	if c.w.down {
+		return
+	}
+	c.greet(t)
+	c.server.Kill()
+	c.w.down = true
+}
+
+// greet waits until the clients that were refused know it: the model has no
+// word for those who are told of one epoch in the next one.
+func (c *cluster) greet(t *rapid.T) {
+	c.quiet(t)
+	for _, client := range c.w.clients {
+		if client.sub != nil {
+			client.hear(t)
+		}
+	}
+}
+
+// restart brings the store back as it was saved.
+func (c *cluster) restart(t *rapid.T) {
+	if !c.w.down {
+		return
+	}
+	c.server.Restart()
+	c.w.down = false
+	c.becomes(t, c.saved)
+}
+
+// flush empties the store.
+func (c *cluster) flush(t *rapid.T) {
+	if c.w.down || rapid.IntRange(0, 2).Draw(t, "rarely") > 0 {
+		return
+	}
+	c.greet(t)
+	c.server.Must("FLUSHALL")
+	c.becomes(t, memento{})
+}
+
+// becomes takes in that the store holds what it is now, and no more, and
+// checks that it knows so itself.
+func (c *cluster) becomes(t *rapid.T, now memento) {
+	w := c.w
+	before := w.epoch
+	clock := c.clock(t)
+	if clock.Epoch == before || len(clock.Ended) != len(now.epochs) {
+		t.Fatalf("epoch %v after %v, and it knows %v of %v", clock.Epoch, before, clock.Ended, now.epochs)
+	}
+	kept := map[event.Position]struct{}{}
+	for _, list := range now.events {
+		for _, e := range list {
+			kept[e.Position] = struct{}{}
+			if end, ok := clock.Ended[e.Epoch]; !ok || e.Position.After(end) {
+				t.Fatalf("%+v lies behind the end of its epoch: %v", e, clock.Ended)
+			}
+		}
+	}
+	w.losses = slices.DeleteFunc(w.losses, func(l lostEvent) bool {
+		_, back := kept[l.Position]
+		return back
+	})
+	for _, list := range w.events {
+		for _, e := range list {
+			if _, ok := kept[e.Position]; ok {
+				continue
+			}
+			w.losses = append(w.losses, lostEvent{Event: e, began: clock.Began, life: w.lives[e.Position]})
+			if end, ok := clock.Ended[e.Epoch]; ok && !e.Position.After(end) {
+				t.Fatalf("%+v is lost, and its epoch ended behind it: %v", e, clock.Ended)
+			}
+		}
+	}
+	w.events = map[event.Topic][]event.Event{}
+	for topic, list := range now.events {
+		w.events[topic] = list
+	}
+	w.turn(clock)
+	c.quiet(t)
+}
+
+// replace ends a node and starts another one in its place.
+func (c *cluster) replace(t *rapid.T) {
+	i := drawNode(t)
+	if c.w.down {
+		return
+	}
+	c.quiet(t)
+	for _, client := range c.w.clients {
+		if client.sub != nil && client.node == i {
+			client.close()
+		}
+	}
+	c.nodes[i].close()
+	c.nodes[i] = c.open(t)
+}
+
+// sever breaks connections, or has Redis forget the scripts.
+func (c *cluster) sever(t *rapid.T) {
+	fault := c.disturb(t)
+	if c.w.down {
+		return
+	}
+	if err := fault(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sleep lets logs linger for too long, and pages get old.
+func (c *cluster) sleep(t *rapid.T) {
+	time.Sleep(time.Duration(rapid.IntRange(1, 100).Draw(t, "ms")) * time.Millisecond)
+}
