@@ -101,6 +101,11 @@ func older(version, than string) bool {
 	return false
 }
 
+// oneConnection is the size of a pool that has one connection. go-redis counts
+// failed dials, and when they are as many as the pool is large, begins to dial
+// by itself.
+const oneConnection = 100
+
 // session is one connection, and the server at its other end. It never becomes
 // another one: once it has failed it stays so, for a server that was restarted
 // in between must not pass for the one that was asked before.
@@ -111,7 +116,7 @@ type session struct {
 }
 
 func openSession(ctx context.Context, o redis.Options) (*session, error) {
-	o.PoolSize = 1
+	o.PoolSize = oneConnection
 	s := &session{client: redis.NewClient(&o)}
 	s.conn = s.client.Conn()
 	ctx, cancel := context.WithTimeout(ctx, callTime)

@@ -35,7 +35,7 @@ const held = 64
 func (b *Bus) subscribe(ctx context.Context) (*subscription, error) {
 	s := &subscription{texts: make(chan string, held), done: make(chan struct{})}
 	o := *b.redis
-	o.PoolSize = 1
+	o.PoolSize = oneConnection
 	// go-redis connects under a lock of its own, and does so by itself once
 	// more before it tells of a break.
 	made := false
