@@ -44,7 +44,7 @@ func TestRollback(t *testing.T) {
 
 	proxy.Refuse(false)
 	live.until("both losses are told", func() bool { return len(live.got) >= 5 })
-	settled(t, server, a, b)
+	settled(t, a, b)
 	tell(t, a.bus, "whole", "4")
 	live.apart("lost 3, whole 3, late 3, whole 4", "gap late store_lost, gap lost store_lost")
 	for _, s := range []*stream{liveB, between, beyond, b.resume(fresh[0], all...), a.resume(fresh[0], all...)} {
@@ -86,7 +86,7 @@ func TestTwoWitnesses(t *testing.T) {
 	for _, s := range streams {
 		s.expect("gap a store_lost")
 	}
-	settled(t, server, a, b)
+	settled(t, a, b)
 	tell(t, b.bus, "b", "2")
 	for _, s := range streams {
 		s.expect("b 2")
@@ -96,7 +96,7 @@ func TestTwoWitnesses(t *testing.T) {
 
 // settled waits until each node has made some beats more, and so reported
 // what it knows to be lost.
-func settled(t *testing.T, server *redistest.Server, nodes ...*node) {
+func settled(t *testing.T, nodes ...*node) {
 	t.Helper()
 	for _, n := range nodes {
 		for range 3 {
@@ -193,7 +193,7 @@ func TestLossOfTheReport(t *testing.T) {
 	server.Restart()
 	tell(t, a.bus, "c", "2")
 	live.ends("c 2")
-	settled(t, server, a)
+	settled(t, a)
 	tell(t, a.bus, "c", "3")
 
 	b := startNode(t, redisbus.Options{URL: server.URL})

@@ -1,0 +1,115 @@
+package redisbus_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"tickertape/internal/event"
+	"tickertape/internal/redisbus"
+)
+
+func netstrings(parts ...string) string {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(strconv.Itoa(len(p)) + ":" + p)
+	}
+	return b.String()
+}
+
+// FuzzParseAnnouncement reads announcements. What is taken is in order, and
+// lies within the announcement.
+func FuzzParseAnnouncement(f *testing.F) {
+	head := []string{"1.7", "run", "lane", "3", "5-0", "9-1"}
+	f.Add(netstrings(append(head, "0")...))
+	f.Add(netstrings(append(head, "2", "6-0", "0-0", "a", "t", "name", "key", "da:ta", "9-1", "6-0", "a", "l", "1.6", "", "3-3")...))
+	f.Add(netstrings(append(head, "1", "6-0", "0-0", "a", "j", "", "", `{"a":1}`)...))
+	f.Add(netstrings(append(head, "1", "4-0", "0-0", "a", "t", "", "", "before the beginning")...))
+	f.Add("-1:")
+	f.Add("99999999999999999999:")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, prev, err := redisbus.ParseAnnouncement(text)
+		if err != nil {
+			if len(s.Events)+len(s.Losses) > 0 {
+				t.Error("it is refused and taken")
+			}
+			return
+		}
+		if !s.Clock.Position.After(prev) || s.Clock.Epoch.Store != 1 {
+			t.Errorf("%v follows %v", s.Clock, prev)
+		}
+		last, length := prev, 0
+		for _, e := range s.Events {
+			if !e.Position.After(last) || e.Position.After(s.Clock.Position) || e.Epoch != s.Clock.Epoch {
+				t.Errorf("%v stands behind %v, up to %v", e, last, s.Clock)
+			}
+			last = e.Position
+			length += len(e.Topic) + len(e.Name) + len(e.Key) + len(e.Data.Text)
+		}
+		for _, l := range s.Losses {
+			if !l.Gap.Position.After(prev) || l.Gap.Position.After(s.Clock.Position) {
+				t.Errorf("%v is lost behind %v, up to %v", l, prev, s.Clock)
+			}
+		}
+		if length > len(text) {
+			t.Errorf("%d bytes of events in %d", length, len(text))
+		}
+	})
+}
+
+// FuzzParseAnswer reads the answers of publish.lua. One that is taken has a
+// receipt for each message.
+func FuzzParseAnswer(f *testing.F) {
+	f.Add("2.7 5-0 9-1 1700000000000 1 1.3 4-0 ok 9-0 1.3@2-0")
+	f.Add("2.7 5-0 9-1 1700000000000 0 late")
+	f.Add("2.7 5-0 9-1 1700000000000 0 reused:1")
+	f.Add("2.7 5-0 9-1 1700000000000 0 reused:2")
+	f.Add("2.7 5-0 9-1 1700000000000 0 reused:-1")
+	f.Add("2.7 5-0 9-1 9 99999999999 ok")
+	f.Add("fenced")
+	messages := []event.Message{{Topic: "a"}, {Topic: "b"}}
+	f.Fuzz(func(t *testing.T, answer string) {
+		receipts, clock, err := redisbus.ParseAnswer(messages, answer)
+		if err != nil {
+			if len(receipts) > 0 {
+				t.Error("it is refused and taken")
+			}
+			return
+		}
+		if len(receipts) != 2 || receipts[0].Topic != "a" || receipts[1].Topic != "b" || clock.Epoch.Store != 1 {
+			t.Errorf("%q gives %+v at %+v", answer, receipts, clock)
+		}
+		for _, r := range receipts {
+			if r.Cursor.Epoch.Store != 1 || !r.Duplicate && r.Cursor.Epoch != clock.Epoch {
+				t.Errorf("%q gives %+v at %+v", answer, r, clock)
+			}
+			if _, err := event.ParseCursor(r.Cursor.String()); err != nil {
+				t.Errorf("%q gives %+v, which is no cursor", answer, r)
+			}
+		}
+	})
+}
+
+// FuzzParseEntry reads entries of a log, whatever their texts are.
+func FuzzParseEntry(f *testing.F) {
+	f.Add("5-1", "4-0", "name", "da\nta", "key", "t")
+	f.Add("5-1", "", "", "", "", "")
+	f.Add("x", "4-0", "", "1", "", "j")
+	f.Fuzz(func(t *testing.T, id, prev, name, data, key, flags string) {
+		e, err := redisbus.ParseEntry(id, "prev", prev, "event", name, "data", data, "key", key, "flags", flags)
+		if err != nil {
+			return
+		}
+		p, err := event.ParsePosition(id)
+		q, errPrev := event.ParsePosition(prev)
+		if err != nil || errPrev != nil || e.Position != p || e.Prev != q || e.Name != name || e.Data.Text != data || e.Key != key {
+			t.Errorf("%q %q gives %+v", id, prev, e)
+		}
+		if _, err := redisbus.ParseEntry(id, "prev", prev, "event"); err != nil {
+			t.Errorf("a field without a value: %v", err)
+		}
+		if _, err := redisbus.ParseEntry(id); err == nil {
+			t.Error("an entry without fields is taken")
+		}
+	})
+}
