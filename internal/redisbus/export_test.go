@@ -1,6 +1,10 @@
 package redisbus
 
-import "tickertape/internal/event"
+import (
+	"github.com/redis/go-redis/v9"
+
+	"tickertape/internal/event"
+)
 
 // The parsers of what comes from Redis, for their fuzz tests. What they take
 // is written by scripts, which no test can make write anything else.
@@ -14,19 +18,22 @@ func ParseAnnouncement(text string) (event.Stretch, event.Position, error) {
 // ParseAnswer reads the answer to a call of one group with these messages.
 func ParseAnswer(messages []event.Message, answer string) ([]event.Receipt, event.Clock, error) {
 	c := call{groups: []*group{{messages: messages}}}
-	outcomes, err := c.outcomes(1, answer, event.Clock{})
+	a, err := c.answer(1, answer, event.Clock{})
 	if err != nil {
 		return nil, event.Clock{}, err
 	}
-	return outcomes[0].receipts, outcomes[0].clock, outcomes[0].err
+	return a.outcomes[0].receipts, a.clock, a.outcomes[0].err
 }
 
 // ParseEntry reads an entry of a topic's log.
 func ParseEntry(id string, fields ...string) (event.Event, error) {
-	list := make([]any, len(fields))
-	for i, f := range fields {
-		list[i] = f
+	values := map[string]any{}
+	for i := 1; i < len(fields); i += 2 {
+		values[fields[i-1]] = fields[i]
 	}
-	e, err := parseEntry("a", []any{id, list})
-	return e.event, err
+	list, err := parseEntries("a", []redis.XMessage{{ID: id, Values: values}})
+	if err != nil {
+		return event.Event{}, err
+	}
+	return list[0], nil
 }

@@ -25,7 +25,7 @@ func TestFullQueueRefuses(t *testing.T) {
 	message := event.Message{Topic: "news", Data: event.Data{Text: strings.Repeat("x", event.MaxData)}}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	const fit, over = 64 << 20 / event.MaxData, 10
+	const fit, over = 64 << 20 / (event.MaxData + len("news")), 10
 	refused := make(chan error, fit+over)
 	var publishers sync.WaitGroup
 	for range fit + over {
