@@ -121,6 +121,27 @@ func TestStallOfOneDirectionLeavesTheOther(t *testing.T) {
 	c.expectSilence()
 }
 
+func TestDeafen(t *testing.T) {
+	t.Parallel()
+	s, p := behind(t)
+	c, other := connected(t, p.Addr), connected(t, p.Addr)
+	c.send("CLIENT SETNAME deaf")
+	c.expect("+OK")
+	var addr string
+	for line := range strings.Lines(s.Must("CLIENT", "LIST")) {
+		if fields := strings.Fields(line); strings.Contains(line, " name=deaf ") {
+			addr = strings.TrimPrefix(fields[1], "addr=")
+		}
+	}
+	if !p.Deafen(addr) || p.Deafen("127.0.0.1:1") {
+		t.Fatalf("%q is not found, or 127.0.0.1:1 is", addr)
+	}
+	c.send("SET a 1")
+	c.expectSilence()
+	other.send("EXISTS a")
+	other.expect(":0")
+}
+
 func TestStallsAddUp(t *testing.T) {
 	t.Parallel()
 	s, p := behind(t)

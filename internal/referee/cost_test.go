@@ -18,7 +18,7 @@ func TestNoCommandsPerClient(t *testing.T) {
 	// Not parallel: a node that is late makes fewer commands.
 	window := either(5*time.Second, time.Minute)
 	few, many := 10, either(500, 5000)
-	c := referee.Start(t, referee.Options{Nodes: 1, Bus: redisbus.Options{Beat: 50 * time.Millisecond}}, topics...)
+	c := referee.Start(t, referee.Options{Nodes: 1, Bus: redisbus.Options{Beat: either(50*time.Millisecond, time.Second)}}, topics...)
 	n := c.Nodes()[0]
 	subscribe(t, n, few)
 	idle := commands(t, c, window, func() {})
