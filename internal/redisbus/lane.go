@@ -113,14 +113,15 @@ func (l *lane) withdraw(g *group) bool {
 	return false
 }
 
-// take takes from the queue what makes up the next call.
+// take takes from the queue what makes up the next call. A report of losses is
+// one by itself: on the wire, losses stand behind all events.
 func (l *lane) take() (groups []*group) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	messages, bytes := 0, 0
 	for len(l.queue) > 0 {
 		g := l.queue[0]
-		if len(groups) > 0 && (messages+g.count() > maxCallMessages || bytes+g.size > maxCallBytes) {
+		if len(groups) > 0 && (messages+g.count() > maxCallMessages || bytes+g.size > maxCallBytes || len(g.losses)+len(groups[0].losses) > 0) {
 			break
 		}
 		l.queue[0] = nil
