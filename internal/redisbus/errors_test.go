@@ -26,9 +26,14 @@ func (deaf) Topics() []event.Topic { return nil }
 // run runs a feed of the bus, and returns a channel with its end.
 func run(t *testing.T, bus *redisbus.Bus) <-chan error {
 	t.Helper()
+	return runSink(t, bus, deaf{})
+}
+
+func runSink(t *testing.T, bus *redisbus.Bus, sink event.Sink) <-chan error {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, gone := make(chan error, 1), make(chan struct{})
-	go func() { defer close(gone); ended <- bus.Run(ctx, deaf{}) }()
+	go func() { defer close(gone); ended <- bus.Run(ctx, sink) }()
 	t.Cleanup(func() { cancel(); <-gone })
 	return ended
 }

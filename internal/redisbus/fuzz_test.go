@@ -25,6 +25,7 @@ func FuzzParseAnnouncement(f *testing.F) {
 	f.Add(netstrings(append(head, "2", "6-0", "0-0", "a", "t", "name", "key", "da:ta", "9-1", "6-0", "a", "l", "1.6", "", "3-3")...))
 	f.Add(netstrings(append(head, "1", "6-0", "0-0", "a", "j", "", "", `{"a":1}`)...))
 	f.Add(netstrings(append(head, "1", "4-0", "0-0", "a", "t", "", "", "before the beginning")...))
+	f.Add(netstrings(append(head, "2", "6-0", "0-0", "a", "l", "1.6", "", "3-3", "9-1", "6-0", "a", "t", "", "", "behind a loss")...))
 	f.Add("-1:")
 	f.Add("99999999999999999999:")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -47,8 +48,8 @@ func FuzzParseAnnouncement(f *testing.F) {
 			length += len(e.Topic) + len(e.Name) + len(e.Key) + len(e.Data.Text)
 		}
 		for _, l := range s.Losses {
-			if !l.Gap.Position.After(prev) || l.Gap.Position.After(s.Clock.Position) {
-				t.Errorf("%v is lost behind %v, up to %v", l, prev, s.Clock)
+			if !l.Gap.Position.After(last) || l.Gap.Position.After(s.Clock.Position) {
+				t.Errorf("%v is lost behind %v, up to %v", l, last, s.Clock)
 			}
 		}
 		if length > len(text) {

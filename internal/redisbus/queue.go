@@ -60,14 +60,16 @@ func (q *queue) withdraw(g *group) bool {
 	return true
 }
 
-// take takes out what makes up the next call.
+// take takes out what makes up the next call. A report of losses is one by
+// itself: on the wire, losses stand behind all events.
 func (q *queue) take() (groups []*group) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	messages, bytes := 0, 0
 	for len(q.groups) > 0 {
 		g := q.groups[0]
-		if len(groups) > 0 && (messages+g.count() > maxCallMessages || bytes+g.size > maxCallBytes) {
+		full := messages+g.count() > maxCallMessages || bytes+g.size > maxCallBytes
+		if len(groups) > 0 && (full || len(g.losses)+len(groups[0].losses) > 0) {
 			break
 		}
 		q.groups[0] = nil

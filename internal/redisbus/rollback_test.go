@@ -2,6 +2,7 @@ package redisbus_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"tickertape/internal/event"
@@ -207,3 +208,65 @@ func TestLossOfTheReport(t *testing.T) {
 		}
 	}
 }
+
+// TestLossAmidPublishes has a loss reported while many publish to the topic:
+// no event hides behind it.
+func TestLossAmidPublishes(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	a, proxy := behind(t, server)
+	live := a.open(hub.Start{}, "a")
+	tell(t, a.bus, "a", "1")
+	live.expect("a 1")
+	wire := &orderly{t: t}
+	listener := openBus(t, redisbus.Options{URL: server.URL})
+	runSink(t, listener, wire)
+	const publishers, each = 40, 30
+	for round := range 3 {
+		server.Save()
+		gone := fmt.Sprint("gone ", round)
+		tell(t, a.bus, "a", gone)
+		live.expect("a " + gone)
+		away(proxy)
+		server.Kill()
+		server.Restart()
+		proxy.Refuse(false)
+		var running sync.WaitGroup
+		for p := range publishers {
+			running.Go(func() {
+				for i := range each {
+					tell(t, a.bus, "a", fmt.Sprint(round, " ", p, " ", i))
+				}
+			})
+		}
+		running.Wait()
+		settled(t, a)
+		last := fmt.Sprint("end ", round)
+		tell(t, a.bus, "a", last)
+		seen := map[string]int{}
+		for _, x := range live.ends("a " + last) {
+			seen[x]++
+		}
+		if len(seen) != publishers*each+2 || seen["gap a store_lost"] != 1 {
+			t.Fatalf("round %d: %d different blocks, want %d; %d gaps", round, len(seen), publishers*each+2, seen["gap a store_lost"])
+		}
+		for x, n := range seen {
+			if n != 1 {
+				t.Errorf("%q came %d times", x, n)
+			}
+		}
+	}
+}
+
+// orderly is a sink that wants losses to stand behind all events of a stretch.
+type orderly struct{ t *testing.T }
+
+func (o *orderly) Feed(s event.Stretch) {
+	for _, l := range s.Losses {
+		if n := len(s.Events); n > 0 && s.Events[n-1].Position.After(l.Gap.Position) {
+			o.t.Errorf("an event at %v stands behind a loss at %v", s.Events[n-1].Position, l.Gap.Position)
+		}
+	}
+}
+
+func (o *orderly) Topics() []event.Topic { return nil }

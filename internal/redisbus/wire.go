@@ -44,7 +44,7 @@ func parseAnnouncement(store uint16, text string) (announcement, error) {
 	for range count {
 		position, prev := r.position(), r.position()
 		topic, kind, name, key, data := event.Topic(r.next()), r.next(), r.next(), r.next(), r.next()
-		if r.failed || !position.After(last) {
+		if r.failed || !position.After(last) || kind != lossKind && len(a.losses) > 0 {
 			return announcement{}, errWire
 		}
 		last = position
