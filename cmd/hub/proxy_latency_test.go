@@ -16,13 +16,15 @@ import (
 	"time"
 
 	"tickertape/internal/nodetest"
+	"tickertape/internal/redisbus"
+	"tickertape/internal/redistest"
 )
 
 // maxDelay is what an event may take through a proxy. One that gathers bytes
 // adds at least 200 ms.
 const maxDelay = 50 * time.Millisecond
 
-// TestLatency sends events at a fixed rate through the proxies, set up as
+// TestLatency sends events at a fixed rate through Redis and the proxies, set up as
 // deploy/ says: none of them is held back. Its short form runs with all tests,
 // the full one by "make latency". A busy machine may hold up one event of the
 // short one, so that is done again; what a proxy holds up, it holds up always.
@@ -38,7 +40,12 @@ func TestLatency(t *testing.T) {
 	for name, start := range map[string]func(*testing.T, ...string) string{"HAProxy": startHAProxy, "nginx": startNginx, "nginx with HTTP 1.0": startOldNginx} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := start(t, nodetest.Start(t, nodetest.Options{}).Addr)
+			bus, err := redisbus.Open(redisbus.Options{URL: redistest.Start(t).URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(bus.Close)
+			url := start(t, nodetest.Start(t, nodetest.Options{Over: bus}).Addr)
 			for range rounds {
 				delays := measure(t, url, events+1, every)
 				first, more := delays[0], slices.Sorted(slices.Values(delays[1:]))
