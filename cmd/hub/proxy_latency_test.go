@@ -24,18 +24,18 @@ import (
 // adds at least 200 ms.
 const maxDelay = 50 * time.Millisecond
 
-// TestLatency sends events at a fixed rate through Redis and the proxies, set up as
-// deploy/ says: none of them is held back. Its short form runs with all tests,
-// the full one by "make latency". A busy machine may hold up one event of the
-// short one, so that is done again; what a proxy holds up, it holds up always.
+// TestLatency sends events at a fixed rate through Redis and the proxies, set
+// up as deploy/ says: none of them is held back. Its short form runs with all
+// tests, beside others: it looks at the median, for what a proxy holds up, it
+// holds up always. The full one, by "make latency", looks at 99 of 100.
 func TestLatency(t *testing.T) {
-	events, every, rounds := 20, 100*time.Millisecond, 4
+	events, every, share := 20, 100*time.Millisecond, 50
 	if text := os.Getenv("LATENCY_EVENTS"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		events, every, rounds = n, time.Second, 1
+		events, every, share = n, time.Second, 99
 	}
 	for name, start := range map[string]func(*testing.T, ...string) string{"HAProxy": startHAProxy, "nginx": startNginx, "nginx with HTTP 1.0": startOldNginx} {
 		t.Run(name, func(t *testing.T) {
@@ -46,16 +46,13 @@ func TestLatency(t *testing.T) {
 			}
 			t.Cleanup(bus.Close)
 			url := start(t, nodetest.Start(t, nodetest.Options{Over: bus}).Addr)
-			for range rounds {
-				delays := measure(t, url, events+1, every)
-				first, more := delays[0], slices.Sorted(slices.Values(delays[1:]))
-				p99 := more[(len(more)*99+99)/100-1]
-				t.Logf("first event after %v, %d more: p50 %v, p99 %v, most %v", first, len(more), more[len(more)/2], p99, more[len(more)-1])
-				if max(first, p99) <= maxDelay {
-					return
-				}
+			delays := measure(t, url, events+1, every)
+			first, more := delays[0], slices.Sorted(slices.Values(delays[1:]))
+			most := func(share int) time.Duration { return more[(len(more)*share+99)/100-1] }
+			t.Logf("%s: first event after %v, %d more: p50 %v, p99 %v, most %v", name, first, len(more), most(50), most(99), most(100))
+			if share == 99 && first > maxDelay || most(share) > maxDelay {
+				t.Errorf("events take more than %v", maxDelay)
 			}
-			t.Errorf("events take more than %v", maxDelay)
 		})
 	}
 }
