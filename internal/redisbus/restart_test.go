@@ -57,6 +57,7 @@ func TestManyEpochs(t *testing.T) {
 	}
 	n := startNode(t, redisbus.Options{URL: server.URL})
 	tell(t, n.bus, "a", "end")
+	settled(t, n) // the watermark has passed the end
 	n.open(hub.Start{Last: 2}, "a").expect("a 104, a end")
 	n.resume(cursors[103], "a").expect("a 104, a end")
 	old := n.resume(cursors[10], "a").ends("a end")
