@@ -1,11 +1,13 @@
 package referee_test
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"tickertape/internal/client"
 	"tickertape/internal/event"
 	"tickertape/internal/redistest"
 	"tickertape/internal/referee"
@@ -59,11 +61,14 @@ func TestLateReplies(t *testing.T) {
 	for i := range either(1, 5) {
 		number, text := c.Ledger.Add("news", 0)
 		m := event.Message{Topic: "news", Data: event.Data{Text: text}, IdempotencyKey: strconv.Itoa(i)}
-		_, err := slow.Client.Publish(t.Context(), m)
-		expectUnavailable(t, err)
+		_, first := slow.Client.Publish(t.Context(), m)
+		expectUnavailable(t, first)
 		receipt, err := other.Client.Publish(t.Context(), m)
 		if err != nil || i == 0 && !receipt.Duplicate {
 			t.Errorf("the retry: %+v, %v", receipt, err)
+		}
+		if e, ok := errors.AsType[*client.Error](first); ok && e.Stored == "no" && receipt.Duplicate {
+			t.Error("what was not stored is there already")
 		}
 		c.Ledger.Acknowledge(number, receipt.ID)
 	}
