@@ -111,20 +111,18 @@ func TestOutputBufferLimit(t *testing.T) {
 	a := c.ListenAt(slow, "a")
 	c.ListenAt(other, "b")
 	c.Redis.Must("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 512kb 1")
-	for range either(1, 5) {
-		slow.Proxy.Delay(redistest.Down, time.Hour)
-		for sent := 0; hearing(c) == 2; sent++ {
-			if sent > 50 {
-				t.Fatal("Redis never cut the slow node off")
-			}
-			for range 10 {
-				c.Send(other, "news", 0, false)
-			}
+	slow.Proxy.Delay(redistest.Down, time.Hour)
+	for sent := 0; hearing(c) == 2; sent++ {
+		if sent > 50 {
+			t.Fatal("Redis never cut the slow node off")
 		}
-		slow.Proxy.Delay(redistest.Down, 0)
-		c.Await("the node hears again", func() bool { return hearing(c) == 2 })
-		flows(c, a, 1)
+		for range 10 {
+			c.Send(other, "news", 0, false)
+		}
 	}
+	slow.Proxy.Delay(redistest.Down, 0)
+	c.Await("the node hears again", func() bool { return hearing(c) == 2 })
+	flows(c, a, 1)
 	c.Finish(nil)
 }
 
