@@ -169,7 +169,8 @@ func (c *Cluster) Finish(allowed Gaps) {
 	}
 	c.Listen("a newcomer")
 	for _, x := range c.listeners {
-		c.Await(fmt.Sprintf("%s comes to the end", x.Name), func() bool { return !last.After(x.Last()) })
+		from := fmt.Sprintf("%s, at first with %d events by %d connections, comes to the end", x.Name, x.Events(), x.Opens())
+		c.Await(from, func() bool { return !last.After(x.Last()) })
 	}
 	for topic, loss := range allowed {
 		for _, x := range c.listeners {
