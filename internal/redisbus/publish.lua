@@ -63,6 +63,9 @@ local clock = redis.call('HMGET', clockKey, 'last', 'epoch', 'run', 'began', 'fo
 local wire, epoch, began = clock[1] or '0-0', clock[2], clock[4]
 local forgotten = clock[5] or '0-0'
 
+-- Another server wrote last, or nobody: the store may have lost something.
+local turns = not epoch or clock[3] ~= run
+
 -- The highest position there is.
 local ms, seq = split(wire)
 local lastMS = ms
@@ -119,15 +122,16 @@ for g = 1, groupCount do
     at = at + 7
     group[i] = m
     if group.verdict == 'ok' and m.kind == 'l' then
-      -- A loss counts if that epoch ended before it, and once for a topic.
+      -- A loss counts if that epoch ended before it or is unknown, and once
+      -- for a topic; none does in a call that begins another epoch.
       local ended = redis.call('HGET', epochsKey, m.name)
-      local known = redis.call('HEXISTS', m.topic.meta, 'lost:' .. m.name) == 1
+      local known = turns or m.name == epoch or redis.call('HEXISTS', m.topic.meta, 'lost:' .. m.name) == 1
       if ended then
         local ems, eseq = split(ended)
         local lms, lseq = split(m.data)
         known = known or not (lms > ems or lms == ems and lseq > eseq)
       end
-      if known or not ended then
+      if known then
         m.answer = '-'
       end
     elseif group.verdict == 'ok' and m.once then
@@ -166,9 +170,8 @@ local function take()
   return position
 end
 
--- Another server wrote last, or nobody: the store may have lost something.
 local ended
-if not epoch or clock[3] ~= run then
+if turns then
   local number = tonumber(string.match(ARGV[4], '^%d+'))
   if epoch then
     number = math.max(number, tonumber(string.match(epoch, '^%d+')))

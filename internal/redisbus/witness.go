@@ -15,6 +15,8 @@ type witness struct {
 	high  event.Position          // of all that was stored; floor of what comes
 	heard map[life]event.Position // the highest
 	lost  map[life]struct{}       // those of them to be reported
+
+	oldest uint32 // number of the first epoch that the store knows; 0: only its own
 }
 
 // life is a topic in one epoch.
@@ -63,7 +65,12 @@ func (w *witness) learn(clock event.Clock) {
 		w.clock.Position = event.Latest(w.clock.Position, clock.Position)
 		return
 	}
-	w.clock = clock
+	w.clock, w.oldest = clock, 0
+	for e := range clock.Ended {
+		if w.oldest == 0 || e.Number < w.oldest {
+			w.oldest = e.Number
+		}
+	}
 	for l, position := range w.heard {
 		w.judge(l, position)
 	}
@@ -86,20 +93,20 @@ func (w *witness) note(topic event.Topic, at event.Cursor) {
 	w.judge(l, at.Position)
 }
 
-// judge finds out whether what was heard of is lost: its epoch ended before
-// it. That is asked anew in each epoch, for a store that came back older once
-// more has forgotten what was reported to it. Of an epoch that the store does
-// not know at all, everything is lost, and every cursor says so by itself.
+// judge finds out whether what was heard of is lost and has to be said. That is
+// asked anew in each epoch: a store that came back older once more has
+// forgotten what was reported to it.
+//
+// An epoch that the store does not know is lost as a whole. Its cursors say so
+// by themselves; but those of an epoch before it, which the store does know, do
+// not. Where there is none, nobody is left to be told, as things stand.
 func (w *witness) judge(l life, position event.Position) {
-	if l.epoch == w.clock.Epoch {
-		return
-	}
-	switch end, known := w.clock.Ended[l.epoch]; {
-	case !known:
-		delete(w.heard, l)
-		delete(w.lost, l)
-	case position.After(end):
+	end, known := w.clock.Ended[l.epoch]
+	lost := known && position.After(end) || !known && w.oldest > 0 && l.epoch.Number > w.oldest
+	if lost && l.epoch != w.clock.Epoch {
 		w.lost[l] = struct{}{}
+	} else {
+		delete(w.lost, l)
 	}
 }
 
@@ -114,8 +121,9 @@ func (w *witness) forget() {
 	}
 }
 
-// losses returns at most n of those that are still to be reported.
-func (w *witness) losses(n int) (list []loss) {
+// losses returns at most n of those that are still to be reported, and in
+// which epoch that was found.
+func (w *witness) losses(n int) (list []loss, in event.Epoch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for l := range w.lost {
@@ -124,16 +132,17 @@ func (w *witness) losses(n int) (list []loss) {
 		}
 		list = append(list, loss{l, w.heard[l]})
 	}
-	return list
+	return list, w.clock.Epoch
 }
 
 // reported lets go of losses that the store took in, in the epoch.
 func (w *witness) reported(list []loss, in event.Epoch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if in != w.clock.Epoch {
+		return
+	}
 	for _, x := range list {
-		if in == w.clock.Epoch {
-			delete(w.lost, x.life)
-		}
+		delete(w.lost, x.life)
 	}
 }
