@@ -125,6 +125,7 @@ func (c *client) begin(at event.Cursor) {
 // What the client knows of losses it knows still.
 func (c *client) goOn(at event.Cursor) {
 	since, told, skipped := c.since, c.told, c.skipped
+	c.epoch = at.Epoch // until it takes
 	if end, ok := c.w.ended[at.Epoch]; ok {
 		at.Opened = event.Earliest(at.Opened, end)
 	}

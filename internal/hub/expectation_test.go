@@ -134,6 +134,6 @@ func (c *client) parse(t *rapid.T, id string) event.Cursor {
 
 func (c *client) check(t *rapid.T, ok bool, format string, args ...any) {
 	if !ok {
-		t.Fatalf("a client of %v that saw:\n%s\n%s", c.topics, strings.Join(c.seen, "\n"), fmt.Sprintf(format, args...))
+		t.Fatalf("a client of %v that saw:\n%s\n%s\n%s", c.topics, strings.Join(c.seen, "\n"), c.w.tell(c.topics), fmt.Sprintf(format, args...))
 	}
 }

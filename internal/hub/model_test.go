@@ -1,6 +1,10 @@
 package hub_test
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"tickertape/internal/event"
@@ -56,6 +60,26 @@ func (w *world) mark(topic event.Topic, p event.Position) bool {
 		}
 	}
 	return len(w.marks[topic]) <= len(epochs)
+}
+
+// tell words what the model knows of the topics.
+func (w *world) tell(topics []event.Topic) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "The store keeps %d of each topic, is in epoch %d, which began at %v, and knows %v.\n", w.limits.Messages, w.epoch.Number, w.began, w.ended)
+	for _, topic := range topics {
+		fmt.Fprintf(&text, "Of %s it has", topic)
+		for _, e := range w.events[topic] {
+			fmt.Fprintf(&text, " %v", e.Position)
+		}
+		text.WriteString(", and has lost")
+		for _, l := range w.losses {
+			if l.Topic == topic {
+				fmt.Fprintf(&text, " %v of epoch %d (at %v)", l.Position, l.Epoch.Number, l.began)
+			}
+		}
+		fmt.Fprintf(&text, "; told at %v\n", slices.Collect(maps.Keys(w.marks[topic])))
+	}
+	return text.String()
 }
 
 // find returns topic and number of the event at p, or -1.

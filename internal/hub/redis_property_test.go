@@ -67,6 +67,7 @@ func (c *cluster) faults() map[string]func(*rapid.T) {
 		"save":    c.save,
 		"kill":    c.kill,
 		"restart": c.restart,
+		"back":    c.rollBack,
 		"flush":   c.flush,
 		"replace": c.replace,
 		"sever":   c.sever,
@@ -92,6 +93,18 @@ func (c *cluster) save(*rapid.T) {
 	for epoch := range c.w.ended {
 		c.saved.epochs[epoch] = struct{}{}
 	}
+}
+
+// rollBack saves, publishes more, and has the store come back as it was saved.
+func (c *cluster) rollBack(t *rapid.T) {
+	if rapid.Bool().Draw(t, "save") {
+		c.save(t)
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "batches") {
+		c.w.batch(t)
+	}
+	c.kill(t)
+	c.restart(t)
 }
 
 // kill ends the store as a power cut does.

@@ -54,7 +54,7 @@ func (b *Bus) readClock(ctx context.Context) (event.Clock, error) {
 
 // report tells the store what this node knows to be lost.
 func (b *Bus) report(ctx context.Context) {
-	losses := b.witness.losses(reportPage)
+	losses, in := b.witness.losses(reportPage)
 	if len(losses) == 0 {
 		return
 	}
@@ -62,10 +62,10 @@ func (b *Bus) report(ctx context.Context) {
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	o := b.lane.do(ctx, newGroup(nil, losses, deadline))
-	if o.err != nil {
-		return // the next beat tries again
+	if o.err != nil || o.clock.Epoch != in {
+		return // the next beat tries again: another epoch takes none of them
 	}
-	b.witness.reported(losses, o.clock.Epoch)
+	b.witness.reported(losses, in)
 	b.log.Warn("the store lost events", slog.Int("topics", len(losses)))
 }
 

@@ -65,6 +65,9 @@ local clock = redis.call('HMGET', clockKey, 'last', 'epoch', 'run', 'began', 'fo
 local wire, epoch, began = clock[1] or '0-0', clock[2], clock[4]
 local forgotten = clock[5] or '0-0'
 
+-- Another server wrote last, or nobody: the store may have lost something.
+local turns = not epoch or clock[3] ~= run
+
 -- The highest position there is.
 local ms, seq = split(wire)
 local function raise(p)
@@ -143,7 +146,8 @@ for g = 1, groupCount do
     at = at + 7
     group[i] = m
     if group.verdict == 'ok' and m.kind == 'l' then
-      if redis.call('HEXISTS', m.topic.meta, 'lost:' .. m.name) == 1 or not gone(m.name, m.data) then
+      -- Once for a topic, and not in a call that begins another epoch.
+      if turns or redis.call('HEXISTS', m.topic.meta, 'lost:' .. m.name) == 1 or not gone(m.name, m.data) then
         m.answer = '-'
       end
     elseif group.verdict == 'ok' and m.once then
@@ -182,9 +186,8 @@ local function take()
   return position
 end
 
--- Another server wrote last, or nobody: the store may have lost something.
 local ended
-if not epoch or clock[3] ~= run then
+if turns then
   local number = tonumber(string.match(ARGV[4], '^%d+'))
   if epoch then
     number = math.max(number, tonumber(string.match(epoch, '^%d+')))

@@ -116,8 +116,9 @@ func (w *witness) forget() {
 	}
 }
 
-// losses returns at most n of those that are still to be reported.
-func (w *witness) losses(n int) (list []loss) {
+// losses returns at most n of those that are still to be reported, and the
+// epoch in which that is so.
+func (w *witness) losses(n int) (list []loss, in event.Epoch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for l := range w.lost {
@@ -126,7 +127,7 @@ func (w *witness) losses(n int) (list []loss) {
 		}
 		list = append(list, loss{l, w.heard[l]})
 	}
-	return list
+	return list, w.clock.Epoch
 }
 
 // reported lets go of losses that the store took in, in the epoch.

@@ -1,0 +1,53 @@
+package redisbus_test
+
+import (
+	"testing"
+	"time"
+
+	"tickertape/internal/event"
+	"tickertape/internal/redisbus"
+	"tickertape/internal/redistest"
+)
+
+// A store that comes back as it was two epochs ago: what it has of the epoch
+// before is less than was there, and of the one in between it has nothing. Who
+// was last here before either has to be told of both.
+func TestLossesOfEpochsBetween(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	bus, err := redisbus.Open(redisbus.Options{URL: server.URL, Beat: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	put := func(topic event.Topic) event.Cursor {
+		r, err := bus.Publish(t.Context(), []event.Message{{Topic: topic, Data: event.Data{Text: "x"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r[0].Cursor
+	}
+	kept := put("tail")
+	server.Save()
+	put("tail")
+	server.Must("FLUSHALL")
+	if between := put("between"); between.Epoch == kept.Epoch {
+		t.Fatal("the epoch did not change")
+	}
+	server.Kill()
+	server.Restart()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for _, topic := range []event.Topic{"tail", "between"} {
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			page, err := bus.History(t.Context(), event.Range{Topic: topic, After: kept.Position, Upto: event.Position{MS: 1 << 47}})
+			if err == nil && len(page.Gaps) == 1 && page.Gaps[0].Reason == event.StoreLost {
+				break
+			}
+			if now := <-look.C; now.After(deadline) {
+				t.Errorf("%s: %+v, %v", topic, page, err)
+				break
+			}
+		}
+	}
+}
