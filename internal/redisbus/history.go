@@ -32,8 +32,12 @@ func (b *Bus) history(ctx context.Context, r event.Range) (event.Page, error) {
 		}
 		r.After = after
 	}
+	head, err := b.head(ctx, r.Topic)
+	if err != nil {
+		return event.Page{}, err
+	}
 	c := collector{bus: b, wanted: r, complete: r.After, page: event.Page{After: r.After, Upto: r.Upto}}
-	s := newStride(r.Limit, r.Bytes)
+	s := newStride(r.Limit, r.Bytes, head.each)
 	for after := r.After; ; {
 		p, err := b.forward(ctx, r.Topic, after, r.Upto, s.next())
 		if err != nil {
@@ -51,7 +55,11 @@ func (b *Bus) history(ctx context.Context, r event.Range) (event.Page, error) {
 // or the beginning of the range if there are not so many.
 func (b *Bus) tail(ctx context.Context, r event.Range) (event.Position, error) {
 	left, before := r.Last, event.Position{}
-	s := newStride(r.Last, math.MaxInt32)
+	head, err := b.head(ctx, r.Topic)
+	if err != nil {
+		return event.Position{}, err
+	}
+	s := newStride(r.Last, math.MaxInt32, head.each)
 	for upto := r.Upto; ; {
 		p, err := b.backward(ctx, r.Topic, r.After, upto, s.next())
 		if err != nil {
@@ -74,25 +82,26 @@ func (b *Bus) tail(ctx context.Context, r event.Range) (event.Position, error) {
 	}
 }
 
-// stride is how many entries the next piece has at most. What they take is
-// known only when some have been read.
+// stride is how many entries the next piece has at most: about as many as are
+// wanted, and never so many that Redis is busy with them for long.
 type stride struct {
 	entries int // still wanted
 	bytes   int
-	size    int // of the next piece
+	each    int // bytes of an entry
 }
 
 const (
-	firstStride = 32
 	maxStride   = 2048
 	strideBytes = 512 << 10
 )
 
-func newStride(entries, bytes int) *stride { return &stride{entries, bytes, firstStride} }
+func newStride(entries, bytes, each int) *stride { return &stride{entries, bytes, each} }
 
 // next returns the size of the next piece: one more than is wanted shows
 // whether there is more.
-func (s *stride) next() int { return max(2, min(s.size, s.entries+1)) }
+func (s *stride) next() int {
+	return max(2, min(maxStride, s.entries+1, min(strideBytes, s.bytes)/s.each+2))
+}
 
 // took takes in what a piece brought.
 func (s *stride) took(list []event.Event) {
@@ -102,8 +111,7 @@ func (s *stride) took(list []event.Event) {
 	}
 	s.entries = max(0, s.entries-len(list))
 	s.bytes = max(0, s.bytes-bytes)
-	each := bytes/len(list) + 1
-	s.size = min(maxStride, max(firstStride/2, min(strideBytes, s.bytes)/each+1))
+	s.each = bytes/len(list) + 1
 }
 
 // collector makes a page of pieces: a hole is wherever an event's Prev lies

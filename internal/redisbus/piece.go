@@ -30,6 +30,7 @@ func (b *Bus) reader() *redis.Client {
 type piece struct {
 	epoch event.Epoch
 	old   event.Position // what stands up to here is too old
+	each  int            // bytes of an entry of the log, on average
 	list  []event.Event
 	full  bool         // there are as many as were asked for: more may follow
 	next  *event.Event // the first one behind the range, if there is one
@@ -45,6 +46,11 @@ type state struct {
 	// before is what the topic had last before that: nothing of it lies
 	// between, but more losses maybe.
 	before event.Position
+}
+
+// head reads no entries.
+func (b *Bus) head(ctx context.Context, t event.Topic) (piece, error) {
+	return b.piece(ctx, t, 0, func(redis.Pipeliner, string) []*redis.XMessageSliceCmd { return nil })
 }
 
 // forward reads entries behind after, up to upto, oldest first.
@@ -67,7 +73,7 @@ func (b *Bus) backward(ctx context.Context, t event.Topic, after, upto event.Pos
 // piece makes the reads in one transaction with the topic's state. The first
 // of them reads the range, the second one, if there is one, what follows it.
 func (b *Bus) piece(ctx context.Context, t event.Topic, count int, reads func(redis.Pipeliner, string) []*redis.XMessageSliceCmd) (piece, error) {
-	keys := []string{b.keys.clock(), b.keys.topics(), b.keys.meta(t)}
+	keys := []string{b.keys.clock(), b.keys.topics(), b.keys.meta(t), b.keys.log(t)}
 	var entries []*redis.XMessageSliceCmd
 	head, err := b.onPrimary(ctx, func(client *redis.Client) ([]any, error) {
 		var head *redis.Cmd
@@ -93,6 +99,9 @@ func (b *Bus) piece(ctx context.Context, t event.Topic, count int, reads func(re
 	p, err := b.parseHead(head)
 	if err != nil {
 		return piece{}, err
+	}
+	if len(entries) == 0 {
+		return p, nil
 	}
 	if p.list, err = parseEntries(t, entries[0].Val()); err != nil {
 		return piece{}, err
@@ -122,8 +131,8 @@ func (b *Bus) onPrimary(ctx context.Context, read func(*redis.Client) ([]any, er
 	for try := range tries {
 		client := b.reader()
 		answer, err := read(client)
-		if err != nil && client != b.reader() {
-			continue // its connections were left meanwhile
+		if err != nil && (client != b.reader() || try == 0 && broken(err) != "" && ctx.Err() == nil) {
+			continue // its connections were left meanwhile, or broke while nobody used them
 		}
 		if err != nil || len(answer) > 0 && answer[0] == formatEpoch(b.witness.now().Epoch) {
 			return answer, err
@@ -156,6 +165,8 @@ func (b *Bus) parseHead(answer []any) (piece, error) {
 	r := valueReader{values: answer}
 	epoch, err := parseEpoch(b.keys.store(), r.text())
 	p := piece{epoch: epoch, old: b.oldest(time.UnixMilli(r.number()))}
+	entries, bytes := r.number(), r.number()
+	p.each = int(bytes/max(1, entries)) + 1
 	p.state = state{last: r.position(), gone: r.position(), trimmed: r.position(), lost: r.position(), before: r.position()}
 	if err != nil || r.failed {
 		return piece{}, errAnswer

@@ -51,11 +51,15 @@ func (q *queue) push(g *group) error {
 func (q *queue) withdraw(g *group) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	i := slices.Index(q.groups, g)
-	if i < 0 {
+	switch i := slices.Index(q.groups, g); i {
+	case -1:
 		return false
+	case 0: // the usual case: who came first is out of time first
+		q.groups[0] = nil
+		q.groups = q.groups[1:]
+	default:
+		q.groups = slices.Delete(q.groups, i, i+1)
 	}
-	q.groups = slices.Delete(q.groups, i, i+1)
 	q.bytes -= g.size
 	return true
 }
