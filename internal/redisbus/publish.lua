@@ -81,11 +81,13 @@ raise(ARGV[3])
 local topics = {}
 for i = 1, topicCount do
   local t = { name = ARGV[13 + i], log = KEYS[4 + 2 * i], meta = KEYS[5 + 2 * i] }
-  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first')
+  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost')
   t.last, t.bytes, t.first = meta[1], tonumber(meta[2] or 0), meta[3]
   t.length = redis.call('XLEN', t.log)
   if t.length == 0 then
-    t.empty, t.bytes, t.first = true, 0, nil
+    -- All there was has expired; that is known already if a loss came last.
+    t.empty = not t.last or t.last ~= meta[4]
+    t.bytes, t.first = 0, nil
   end
   if not t.last then
     -- Unknown, or swept: nobody can tell what it had up to the forgotten
