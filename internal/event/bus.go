@@ -124,9 +124,19 @@ type Retention struct {
 	Age      time.Duration
 }
 
-// DefaultRetention returns the limits of a topic for which nothing was said.
-func DefaultRetention() Retention {
-	return Retention{Messages: 10_000, Bytes: 16 << 20, Age: 24 * time.Hour}
+// WithDefaults returns the limits with those filled in of which nothing was
+// said: 10,000 messages, 16 MiB, 24 hours.
+func (r Retention) WithDefaults() Retention {
+	if r.Messages == 0 {
+		r.Messages = 10_000
+	}
+	if r.Bytes == 0 {
+		r.Bytes = 16 << 20
+	}
+	if r.Age == 0 {
+		r.Age = 24 * time.Hour
+	}
+	return r
 }
 
 // Resolve returns the position from which a client with the cursor goes on,

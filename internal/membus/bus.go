@@ -24,16 +24,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	d := event.DefaultRetention()
-	if o.Retention.Messages == 0 {
-		o.Retention.Messages = d.Messages
-	}
-	if o.Retention.Bytes == 0 {
-		o.Retention.Bytes = d.Bytes
-	}
-	if o.Retention.Age == 0 {
-		o.Retention.Age = d.Age
-	}
+	o.Retention = o.Retention.WithDefaults()
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 1 << 30
 	}

@@ -48,16 +48,7 @@ func (o Options) withDefaults() Options {
 	if o.Prefix == "" {
 		o.Prefix = DefaultPrefix
 	}
-	d := event.DefaultRetention()
-	if o.Retention.Messages == 0 {
-		o.Retention.Messages = d.Messages
-	}
-	if o.Retention.Bytes == 0 {
-		o.Retention.Bytes = d.Bytes
-	}
-	if o.Retention.Age == 0 {
-		o.Retention.Age = d.Age
-	}
+	o.Retention = o.Retention.WithDefaults()
 	if o.RememberKeys == 0 {
 		o.RememberKeys = 5 * time.Minute
 	}

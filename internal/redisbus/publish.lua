@@ -89,7 +89,9 @@ for i = 1, topicCount do
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.length = redis.call('XLEN', t.log)
   if t.length == 0 then
-    t.empty, t.bytes, t.first = true, 0, nil
+    -- All there was has expired; that is known already if a loss came last.
+    t.empty = not t.last or t.last ~= t.lost
+    t.bytes, t.first = 0, nil
   end
   if not t.last then
     -- Unknown, or swept: nobody can tell what it had up to the forgotten

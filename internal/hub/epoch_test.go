@@ -1,0 +1,141 @@
+package hub_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tickertape/internal/event"
+	"tickertape/internal/hub"
+)
+
+// A loss is told at its place, live and from the history, to all who pass it;
+// not to a replay that opened behind it.
+func TestLossesAreTold(t *testing.T) {
+	inScript(t, hub.Options{LogFrames: 1}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		w := &bell{}
+		s := subscribe(t, h, w, hub.Start{}, "a")
+		defer s.Close()
+		replay := subscribe(t, h, &bell{}, hub.Start{All: true}, "a")
+		defer replay.Close()
+		first := b.publish("a", "1")[0]
+		expect(t, "before", s, "1")
+		rings := w.rings.Load()
+		at := b.lose("a")
+		if w.rings.Load() == rings {
+			t.Error("the loss wakes nobody")
+		}
+		blocks, _ := s.Take(nil, 1)
+		if id := (event.Cursor{Epoch: b.clock.Epoch, Position: at}).String(); len(blocks) != 1 || !strings.Contains(string(blocks[0]), "id: "+id+"\n") {
+			t.Errorf("the gap is %q", blocks)
+		}
+		b.publish("a", "2", "3")
+		expect(t, "live", s, "2 3")
+		expect(t, "a replay that opened before", replay, "1 a:store_lost 2 3")
+		again := subscribe(t, h, &bell{}, from(first), "a")
+		defer again.Close()
+		expect(t, "a return", again, "a:store_lost 2 3")
+		later := subscribe(t, h, &bell{}, hub.Start{All: true}, "a")
+		defer later.Close()
+		expect(t, "a replay that opens behind it", later, "1 2 3")
+	})
+}
+
+// Holes in a log are none of the last events.
+func TestLastOverALoss(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		keep := subscribe(t, h, &bell{}, hub.Start{}, "a")
+		defer keep.Close()
+		b.publish("a", "1", "2")
+		b.lose("a")
+		b.publish("a", "3")
+		s := subscribe(t, h, &bell{}, hub.Start{Last: 2}, "a")
+		defer s.Close()
+		expect(t, "the last two", s, "2 3")
+		if b.reads > 0 {
+			t.Errorf("%d reads of the history", b.reads)
+		}
+	})
+}
+
+// A page that was read in one epoch is of no use in the next one, neither to
+// whoever shares it nor to the one who is in the middle of it.
+func TestPagesOfAnEpoch(t *testing.T) {
+	inScript(t, hub.Options{LogFrames: 1, PageLife: time.Hour}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		events := b.publish("a", "1", "2", "lost", "x")
+		middle := subscribe(t, h, &bell{}, hub.Start{All: true}, "a")
+		defer middle.Close()
+		if text := takeOne(middle); !strings.Contains(text, "data: 1") {
+			t.Fatal(text)
+		}
+		b.turn(events[1].Position)
+		b.mend()
+		b.publish("a", "3")
+		other := subscribe(t, h, &bell{}, from(events[0]), "a")
+		defer other.Close()
+		last := subscribe(t, h, &bell{}, hub.Start{Cursor: event.Cursor{Epoch: events[0].Epoch, Opened: events[3].Position, Last: 2}.String()}, "a")
+		defer last.Close()
+		expect(t, "in the middle of a page", middle, "2 3")
+		expect(t, "another one", other, "2 3")
+		expect(t, "the last two", last, "1 2 3")
+	})
+}
+
+// The same for a tail that another stream has read.
+func TestTailsOfAnEpoch(t *testing.T) {
+	inScript(t, hub.Options{LogFrames: 1, PageLife: time.Hour}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		events := b.publish("a", "1", "2", "lost", "x")
+		for _, want := range []string{"lost x", "1 2 3"} {
+			s := subscribe(t, h, &bell{}, hub.Start{Cursor: event.Cursor{Epoch: events[0].Epoch, Opened: events[3].Position, Last: 2}.String()}, "a")
+			expect(t, "the last two", s, want)
+			s.Close()
+			if want == "lost x" {
+				b.turn(events[1].Position)
+				b.mend()
+				b.publish("a", "3")
+			}
+		}
+	})
+}
+
+// A page that is being read when the epoch changes is read again.
+func TestEpochTurnsWhileReading(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		events := b.publish("a", "1", "2", "lost")
+		gate := make(chan struct{})
+		b.gate = gate
+		s := subscribe(t, h, &bell{}, hub.Start{All: true}, "a")
+		defer s.Close()
+		s.Take(nil, 1)
+		synctest.Wait()
+		b.turn(events[1].Position)
+		b.mend("a")
+		b.mu.Lock()
+		b.gate = nil
+		b.mu.Unlock()
+		close(gate)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		b.publish("a", "3")
+		expect(t, "the stream", s, "1 2 3")
+		if b.reads != 2 {
+			t.Errorf("%d reads of the history", b.reads)
+		}
+	})
+}
+
+// A replay that opened in an epoch that has ended asked for nothing behind
+// that end: all of that comes, whatever its cursor says of where it opened.
+func TestReplayOpenedInAnEpochBefore(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		events := b.publish("a", "1", "2", "3")
+		b.turn(events[2].Position)
+		b.mend("a")
+		b.publish("a", "4", "5", "6")
+		future := event.Position{MS: b.clock.Position.MS + 1000}
+		s := subscribe(t, h, &bell{}, hub.Start{Cursor: event.Cursor{Epoch: events[0].Epoch, Opened: future, Last: 2}.String()}, "a")
+		defer s.Close()
+		expect(t, "the last two, and what came since", s, "2 3 4 5 6")
+	})
+}

@@ -1,0 +1,216 @@
+package hub_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"tickertape/internal/event"
+	"tickertape/internal/hub"
+	"tickertape/internal/sse"
+)
+
+// scripted is a store, and a feed of it, of which a test says what they do:
+// what is put is in the history, and what is fed of it the test decides.
+type scripted struct {
+	mu    sync.Mutex
+	clock event.Clock
+	kept  map[event.Topic][]event.Event
+	gaps  map[event.Topic][]event.Gap
+	last  map[event.Topic]event.Position
+	reads int
+	gate  chan struct{} // what is read is answered when it is closed
+	sink  event.Sink
+	ready chan struct{}
+}
+
+func newScripted() *scripted {
+	return &scripted{
+		clock: event.Clock{Epoch: event.Epoch{Store: 1, Number: 1, Nonce: 7}, Position: event.Position{MS: 1000}, Began: event.Position{MS: 1000}},
+		kept:  map[event.Topic][]event.Event{}, gaps: map[event.Topic][]event.Gap{}, last: map[event.Topic]event.Position{},
+		ready: make(chan struct{}),
+	}
+}
+
+func (b *scripted) Run(ctx context.Context, sink event.Sink) error {
+	sink.Feed(event.Stretch{Clock: b.clock})
+	b.sink = sink
+	close(b.ready)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (b *scripted) tick() event.Position {
+	b.clock.Position.MS++
+	return b.clock.Position
+}
+
+// put stores an event of the topic for each text.
+func (b *scripted) put(topic event.Topic, texts ...string) (events []event.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, text := range texts {
+		e := event.Event{Epoch: b.clock.Epoch, Position: b.tick(), Prev: b.last[topic], Topic: topic, Data: event.Data{Text: text}}
+		b.kept[topic] = append(b.kept[topic], e)
+		b.last[topic] = e.Position
+		events = append(events, e)
+	}
+	return events
+}
+
+// publish puts and feeds.
+func (b *scripted) publish(topic event.Topic, texts ...string) []event.Event {
+	events := b.put(topic, texts...)
+	b.sink.Feed(event.Stretch{Clock: b.clock, Events: events})
+	return events
+}
+
+// lose stores and feeds that events of the topic are lost.
+func (b *scripted) lose(topic event.Topic) event.Position {
+	b.mu.Lock()
+	p := b.tick()
+	gap := event.Gap{Position: p, Since: p, Reason: event.StoreLost}
+	b.gaps[topic] = append(b.gaps[topic], gap)
+	b.last[topic] = p
+	b.mu.Unlock()
+	b.sink.Feed(event.Stretch{Clock: b.clock, Losses: []event.Loss{{Topic: topic, Gap: gap}}})
+	return p
+}
+
+// mend feeds that the feed broke.
+func (b *scripted) mend(intact ...event.Topic) {
+	s := event.Stretch{Clock: b.clock, Broken: true, Intact: map[event.Topic]struct{}{}}
+	for _, t := range intact {
+		s.Intact[t] = struct{}{}
+	}
+	b.sink.Feed(s)
+}
+
+// turn begins an epoch. Of the one before, the store has what lies up to end;
+// if that is zero, it knows neither it nor those before it.
+func (b *scripted) turn(end event.Position) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ended := map[event.Epoch]event.Position{}
+	if !end.IsZero() {
+		for e, p := range b.clock.Ended {
+			ended[e] = p
+		}
+		ended[b.clock.Epoch] = end
+	}
+	for topic, list := range b.kept {
+		left := 0
+		for left < len(list) && !list[left].Position.After(end) {
+			left++
+		}
+		b.kept[topic] = list[:left:left]
+	}
+	b.clock.Epoch.Number++
+	b.clock.Ended, b.clock.Began = ended, b.tick()
+}
+
+func (b *scripted) Clock(context.Context) (event.Clock, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.clock, nil
+}
+
+func (b *scripted) History(_ context.Context, r event.Range) (event.Page, error) {
+	b.mu.Lock()
+	b.reads++
+	gate := b.gate
+	page := event.Page{Epoch: b.clock.Epoch, After: r.After, Upto: r.Upto}
+	for _, e := range b.kept[r.Topic] {
+		if e.Position.After(r.After) && !e.Position.After(r.Upto) {
+			page.Events = append(page.Events, e)
+		}
+	}
+	if n := len(page.Events) - r.Last; r.Last > 0 && n > 0 {
+		page.Events = page.Events[n:]
+		page.After = page.Events[0].Prev
+	}
+	for _, g := range b.gaps[r.Topic] {
+		if g.Position.After(page.After) && !g.Position.After(r.Upto) {
+			page.Gaps = append(page.Gaps, g)
+		}
+	}
+	b.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	return page, nil
+}
+
+func (b *scripted) Publish(context.Context, []event.Message) ([]event.Receipt, error) {
+	return nil, errAway
+}
+
+func (b *scripted) Topics(context.Context, *event.Selector, event.Topic, int) ([]event.TopicInfo, error) {
+	return nil, errAway
+}
+
+func (b *scripted) Topic(context.Context, event.Topic) (event.TopicInfo, bool, error) {
+	return event.TopicInfo{}, false, errAway
+}
+
+func (b *scripted) Ready() error { return nil }
+func (b *scripted) Name() string { return "scripted" }
+
+// inScript runs a test with a hub over a scripted store, in a bubble.
+func inScript(t *testing.T, o hub.Options, test func(*testing.T, *scripted, *hub.Hub)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newScripted()
+		h, end := run(t, b, o)
+		defer end()
+		<-b.ready
+		test(t, b, h)
+	})
+}
+
+// told takes all there is, and says it in words: an event's text, a gap's
+// topic and reason.
+func told(t *testing.T, s *hub.Subscriber) string {
+	t.Helper()
+	d := sse.NewDecoder(strings.NewReader(texts(s)), 1<<20)
+	var words []string
+	for {
+		got, err := d.Next()
+		if err != nil {
+			return strings.Join(words, " ")
+		}
+		if got.Name != hub.GapEvent {
+			words = append(words, got.Data)
+			continue
+		}
+		var n hub.GapNotice
+		if err := json.Unmarshal([]byte(got.Data), &n); err != nil {
+			t.Fatal(err)
+		}
+		words = append(words, string(n.Topic)+":"+string(n.Reason))
+	}
+}
+
+func expect(t *testing.T, what string, s *hub.Subscriber, want string) {
+	t.Helper()
+	if got := told(t, s); got != want {
+		t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+// takeOne takes one block and returns it.
+func takeOne(s *hub.Subscriber) string {
+	blocks, state := s.Take(nil, 1)
+	if state == hub.Behind {
+		synctest.Wait()
+		blocks, _ = s.Take(nil, 1)
+	}
+	return string(bytes.Join(blocks, nil))
+}
+
+func from(e event.Event) hub.Start { return hub.Start{Cursor: e.Cursor().String()} }
