@@ -94,6 +94,27 @@ func TestFrozenStore(t *testing.T) {
 	}
 }
 
+// TestDeadlineCountsInRedis has a publish come to Redis after its deadline: it
+// was given up then, and is not taken any more.
+func TestDeadlineCountsInRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr)
+	// With no beats on its way, the publish is not held up by one.
+	bus := openBus(t, redisbus.Options{URL: "redis://" + proxy.Addr + "/0", Beat: time.Hour})
+	tell(t, bus, "a", "1")
+	proxy.Delay(redistest.Up, 700*time.Millisecond)
+	o := <-begin(t, bus, 200*time.Millisecond, "late", "")
+	var passing *event.UnavailableError
+	if !errors.As(o.err, &passing) || !passing.MaybeStored {
+		t.Fatalf("a publish under way was answered with %v", o.err)
+	}
+	tell(t, bus, "a", "2")
+	if length := server.Must("XLEN", "tt:{0}:log:a"); length != "2" {
+		t.Errorf("%s messages are stored, and one came after its deadline", length)
+	}
+}
+
 // TestKeysOverReconnects repeats keyed messages on broken connections, in the
 // order in which they came: each is stored once.
 func TestKeysOverReconnects(t *testing.T) {
