@@ -123,6 +123,9 @@ func TestSweptWhileAway(t *testing.T) {
 	live := n.open(hub.Start{}, "a")
 	tell(t, n.bus, "a", "1")
 	live.expect("a 1")
+	if _, state := live.sub.Take(nil, 1); state != hub.Idle {
+		t.Fatalf("the stream is in state %v, want idle", state)
+	}
 	other := openBus(t, redisbus.Options{URL: server.URL, Retention: limits})
 	away(proxy)
 	tell(t, other, "a", "missed")
