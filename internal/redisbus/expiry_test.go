@@ -111,3 +111,27 @@ func TestExpiryInTheMiddle(t *testing.T) {
 	settled(t, n) // the watermark has passed their end
 	n.open(hub.Start{All: true}, "a").expect("a 3")
 }
+
+// TestSweptWhileAway has a node miss an event, and come back when it has
+// expired and its topic was dropped from the books: its streams are told.
+func TestSweptWhileAway(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr)
+	limits := event.Retention{Age: shortLife}
+	n := startNode(t, redisbus.Options{URL: "redis://" + proxy.Addr + "/0", Retention: limits})
+	live := n.open(hub.Start{}, "a")
+	tell(t, n.bus, "a", "1")
+	live.expect("a 1")
+	if _, state := live.sub.Take(nil, 1); state != hub.Idle {
+		t.Fatalf("the stream is in state %v, want idle", state)
+	}
+	other := openBus(t, redisbus.Options{URL: server.URL, Retention: limits})
+	away(proxy)
+	tell(t, other, "a", "missed")
+	eventually(t, "the topic is dropped", func() bool { return server.Must("ZCARD", "tt:{0}:topics") == "0" })
+	proxy.Refuse(false)
+	eventually(t, "the node hears again", func() bool { return n.bus.Ready() == nil })
+	tell(t, other, "a", "2")
+	live.expect("gap a overrun, a 2")
+}

@@ -63,3 +63,31 @@ func TestFailover(t *testing.T) {
 		})
 	}
 }
+
+// soon has a primary send its data to a replica at once.
+var soon = []string{"--repl-diskless-sync-delay", "0"}
+
+// TestConnectionsApart moves the address to another primary while the former
+// one stays and keeps the node's connection to write by: where the node comes
+// to hear another server than it writes to, it goes over to that one.
+func TestConnectionsApart(t *testing.T) {
+	t.Parallel()
+	old := redistest.Start(t, soon...)
+	host, port, _ := strings.Cut(old.Addr, ":")
+	next := redistest.Start(t, "--replicaof", host+" "+port)
+	proxy := redistest.StartProxy(t, old.Addr)
+	n := startNode(t, redisbus.Options{URL: "redis://" + proxy.Addr + "/0"})
+	live := n.open(hub.Start{}, "a")
+	tell(t, n.bus, "a", "1")
+	live.expect("a 1")
+	eventually(t, "the replica has it", func() bool { return next.Must("XLEN", "tt:{0}:log:a") == "1" })
+	proxy.Target(next.Addr)
+	next.Must("REPLICAOF", "NO", "ONE")
+	other := openBus(t, redisbus.Options{URL: next.URL})
+	old.KillClients("pubsub")
+	for i := range 3 {
+		text := fmt.Sprint("other ", i)
+		tell(t, other, "a", text)
+		live.expect("a " + text)
+	}
+}

@@ -43,6 +43,9 @@ func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
 			return err
 		}
 		b.heard(f, explain(err))
+		if errors.Is(err, errTurned) || errors.Is(err, errSilent) {
+			b.lane.renew() // it may be the one that is at the wrong server
+		}
 		if time.Since(begin) > longPause {
 			pause = firstPause
 		}

@@ -25,9 +25,10 @@ func (k keys) log(t event.Topic) string { return k.prefix + "log:" + string(t) }
 // and what was cut off or lost.
 func (k keys) meta(t event.Topic) string { return k.prefix + "meta:" + string(t) }
 
-// once is a string: digest and place of a message with an idempotency key.
+// once is a string: digest and place of a message with an idempotency key. A
+// topic may have colons, but no slash: so no two topics share a key.
 func (k keys) once(t event.Topic, key string) string {
-	return k.prefix + "once:" + string(t) + ":" + key
+	return k.prefix + "once:" + string(t) + "/" + key
 }
 
 // lane is a hash: the last call of a node's publish lane, and its answer.

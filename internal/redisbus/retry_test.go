@@ -139,6 +139,18 @@ func TestKeysOverReconnects(t *testing.T) {
 	}
 }
 
+// TestKeysOfTopicsApart has two topics and keys that make the same text when
+// they are joined by a colon, which both may have.
+func TestKeysOfTopicsApart(t *testing.T) {
+	t.Parallel()
+	bus := openBus(t, redisbus.Options{URL: redistest.Start(t).URL})
+	for _, m := range []event.Message{{Topic: "a:b", IdempotencyKey: "c"}, {Topic: "a", IdempotencyKey: "b:c"}} {
+		if receipts, err := bus.Publish(t.Context(), []event.Message{m}); err != nil || receipts[0].Duplicate {
+			t.Errorf("%s with the key %s: %+v, %v", m.Topic, m.IdempotencyKey, receipts, err)
+		}
+	}
+}
+
 type outcome struct {
 	receipts []event.Receipt
 	err      error
