@@ -6,10 +6,10 @@ programs := gcc node:nodejs npm chromium redis-server
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build fuzz load
+.PHONY: help test check build fuzz properties load
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
 test: ## install what the tests need (apt, as root), then do all checks
 	@scripts/need --install $(programs)
@@ -24,6 +24,9 @@ build: ## make bin/hub and bin/publisher
 
 fuzz: ## run every fuzz test for a minute
 	@scripts/fuzz 1m
+
+properties: ## look for broken promises for long, in memory and over Redis
+	go test -race -count=1 -timeout 1h -run TestPromises ./internal/hub/ -rapid.checks=1000
 
 load: ## the load test with 10,000 subscribers
 	LOAD_SUBSCRIBERS=10000 go test -count=1 -v -run TestLoad -timeout 10m ./cmd/hub/
