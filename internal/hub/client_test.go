@@ -127,7 +127,7 @@ func (c *client) goOn(at event.Cursor) {
 	since, told, skipped := c.since, c.told, c.skipped
 	c.epoch = at.Epoch // until it takes
 	if end, ok := c.w.ended[at.Epoch]; ok {
-		at.Opened = event.Earliest(at.Opened, end)
+		at.Position, at.Opened = event.Earliest(at.Position, end), event.Earliest(at.Opened, end)
 	}
 	c.begin(at)
 	for topic, p := range since {
@@ -151,7 +151,7 @@ func (c *client) follow() {
 		c.lose(event.StoreLost, c.w.began)
 		return
 	}
-	c.opened = event.Earliest(c.opened, end)
+	c.at, c.opened = event.Earliest(c.at, end), event.Earliest(c.opened, end)
 }
 
 // lose expects gaps for all topics, and everything behind p afterwards.

@@ -7,12 +7,14 @@ import (
 	"tickertape/internal/hub"
 )
 
-// resume comes back with the id that was seen last, to either node.
 func (w *world) resume(t *rapid.T) {
-	c := w.pick(t, false)
-	if c == nil {
-		return
+	if c := w.pick(t, false); c != nil {
+		w.comeBack(t, c)
 	}
+}
+
+// comeBack comes with the id that the client saw last, to either node.
+func (w *world) comeBack(t *rapid.T, c *client) {
 	if rapid.Bool().Draw(t, "other topics") {
 		c.topics = drawTopics(t)
 	}
@@ -41,7 +43,7 @@ func (w *world) resume(t *rapid.T) {
 // stray comes with a cursor that means nothing here.
 func (w *world) stray(t *rapid.T) {
 	c := w.pick(t, false)
-	if c == nil || w.down {
+	if c == nil {
 		return
 	}
 	clock := w.store.clock(t)
