@@ -10,10 +10,10 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz load latency faults
+.PHONY: help test check build up down fuzz properties load latency faults
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
 test: ## install what the tests need (apt, as root), then do all checks
 	@scripts/need --install $(programs)
@@ -35,6 +35,9 @@ down: ## end what make up has started
 
 fuzz: ## run every fuzz test for a minute
 	@scripts/fuzz 1m
+
+properties: ## look for broken promises for long, in memory and over Redis
+	go test -race -count=1 -timeout 1h -run TestPromises ./internal/hub/ -rapid.checks=1000
 
 load: ## the load test with 10,000 subscribers
 	LOAD_SUBSCRIBERS=10000 go test -count=1 -v -run TestLoad -timeout 10m ./cmd/hub/

@@ -127,7 +127,7 @@ func (c *client) goOn(at event.Cursor) {
 	since, told, skipped := c.since, c.told, c.skipped
 	c.epoch = at.Epoch // until it takes
 	if end, ok := c.w.ended[at.Epoch]; ok {
-		at.Opened = event.Earliest(at.Opened, end)
+		at.Position, at.Opened = event.Earliest(at.Position, end), event.Earliest(at.Opened, end)
 	}
 	c.begin(at)
 	for topic, p := range since {
@@ -151,37 +151,7 @@ func (c *client) follow() {
 		c.lose(event.StoreLost, c.w.began)
 		return
 	}
-	c.opened = event.Earliest(c.opened, end)
-}
-
-func (w *world) resume(t *rapid.T) {
-	c := w.pick(t, false)
-	if c == nil {
-		return
-	}
-	if rapid.Bool().Draw(t, "other topics") {
-		c.topics = drawTopics(t)
-	}
-	cursor := c.parse(t, c.id)
-	_, known := w.ended[cursor.Epoch]
-	if known = known || cursor.Epoch == w.epoch; w.down {
-		if known {
-			c.connect(t, w.draw(t), hub.Start{Cursor: c.id})
-			c.goOn(cursor)
-		}
-		return
-	}
-	clock, at := w.store.clock(t), w.draw(t)
-	before := w.store.watermark(t, at.node)
-	c.connect(t, at, hub.Start{Cursor: c.id})
-	switch {
-	case cursor.Epoch == clock.Epoch && cursor.Position.After(clock.Position), cursor.Epoch.Number == 0:
-		c.lose(event.BadCursor, before)
-	case known:
-		c.goOn(cursor)
-	default:
-		c.lose(event.StoreLost, w.began)
-	}
+	c.at, c.opened = event.Earliest(c.at, end), event.Earliest(c.opened, end)
 }
 
 // lose expects gaps for all topics, and everything behind p afterwards.
@@ -200,28 +170,6 @@ func (c *client) hear(t *rapid.T) {
 			c.check(t, false, "the gaps have not come")
 		}
 		c.read(t)
-	}
-}
-
-// stray comes with a cursor that means nothing here.
-func (w *world) stray(t *rapid.T) {
-	c := w.pick(t, false)
-	if c == nil || w.down {
-		return
-	}
-	clock := w.store.clock(t)
-	future := event.Cursor{Epoch: clock.Epoch, Position: event.Position{MS: clock.Position.MS + 3_600_000}}
-	replay := event.Cursor{Epoch: clock.Epoch, Opened: future.Position, Last: 2}
-	foreign := future
-	foreign.Epoch.Store++
-	text := rapid.SampledFrom([]string{"garbage", c.id[:len(c.id)-1], future.String(), foreign.String(), replay.String()}).Draw(t, "cursor")
-	at := w.draw(t)
-	before := w.store.watermark(t, at.node)
-	c.connect(t, at, hub.Start{Cursor: text})
-	if text == replay.String() {
-		c.begin(replay) // the hub takes it for opened now
-	} else {
-		c.lose(event.BadCursor, before)
 	}
 }
 

@@ -125,12 +125,9 @@ func (c *cluster) watermark(t *rapid.T, node int) event.Position {
 }
 
 // patience is how long anything may take.
-const patience = 10 * time.Second
+const patience = 4 * time.Second
 
 func (c *cluster) quiet(t *rapid.T) {
-	if c.w.down {
-		return
-	}
 	clock := c.clock(t)
 	deadline := time.Now().Add(patience)
 	look := time.NewTicker(time.Millisecond)
@@ -152,9 +149,6 @@ func (c *cluster) quiet(t *rapid.T) {
 func (c *cluster) patience(waiting *client) func() bool {
 	deadline := time.NewTimer(patience)
 	return func() bool {
-		if c.w.down {
-			return false
-		}
 		select {
 		case <-waiting.rung:
 			return true

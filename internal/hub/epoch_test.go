@@ -139,3 +139,59 @@ func TestReplayOpenedInAnEpochBefore(t *testing.T) {
 		expect(t, "the last two, and what came since", s, "2 3 4 5 6")
 	})
 }
+
+// A cursor beyond the end of its epoch, however far, goes on from that end.
+func TestCursorBeyondTheEnd(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		old := b.publish("a", "1")[0].Cursor()
+		b.turn(old.Position)
+		b.mend("a")
+		old.Position.MS += 1_000_000
+		s := subscribe(t, h, &bell{}, hub.Start{Cursor: old.String()}, "a")
+		defer s.Close()
+		b.publish("a", "2")
+		expect(t, "the stream", s, "2")
+	})
+}
+
+// A log that began behind the end of an epoch, with nothing of its topic
+// there, reaches back to that end: nobody has to read for it.
+func TestLogReachesBackToTheEnd(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		end := b.publish("b", "x")[0].Position
+		b.publish("b", "lost")
+		s := subscribe(t, h, &bell{}, hub.Start{}, "a")
+		defer s.Close()
+		b.turn(end)
+		b.mend("a")
+		expect(t, "before more comes", s, "")
+		b.publish("a", "1")
+		expect(t, "the stream", s, "1")
+		if b.reads > 0 {
+			t.Errorf("%d reads of the history", b.reads)
+		}
+	})
+}
+
+// While the store is an epoch ahead of the feed, a reader waits for the feed.
+func TestStoreAheadByAnEpoch(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		b.publish("a", "1")
+		ahead := b.put("a", "2")[0]
+		b.turn(b.clock.Position)
+		replay := subscribe(t, h, &bell{}, hub.Start{All: true}, "a")
+		defer replay.Close()
+		known := subscribe(t, h, &bell{}, from(ahead), "a")
+		defer known.Close()
+		expect(t, "a replay", replay, "")
+		expect(t, "a cursor ahead of the feed", known, "")
+		if b.reads > 1 {
+			t.Errorf("%d reads of the history at once", b.reads)
+		}
+		b.mend()
+		time.Sleep(2 * time.Second)
+		b.publish("a", "3")
+		expect(t, "a replay", replay, "1 2 3")
+		expect(t, "a cursor ahead of the feed", known, "3")
+	})
+}

@@ -37,7 +37,7 @@ func TestPromises(t *testing.T) {
 			actions["sleep"] = m.sleep
 			actions["restart"] = m.restart
 			rt.Repeat(actions)
-			w.settle(rt)
+			w.finish(rt)
 		})
 		if failure != nil {
 			// Bursts do not always repeat: keep what was seen first.

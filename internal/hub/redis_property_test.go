@@ -49,8 +49,7 @@ func TestPromisesOverRedis(t *testing.T) {
 			actions[name] = action
 		}
 		rt.Repeat(actions)
-		c.restart(rt)
-		w.settle(rt)
+		w.finish(rt)
 	})
 }
 
@@ -64,10 +63,7 @@ func checksAreCounted() (told bool) {
 // faults are what can happen to nodes on Redis.
 func (c *cluster) faults() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
-		"save":    c.save,
-		"kill":    c.kill,
-		"restart": c.restart,
-		"back":    c.rollBack,
+		"crash":   c.crash,
 		"flush":   c.flush,
 		"replace": c.replace,
 		"sever":   c.sever,
@@ -82,9 +78,6 @@ type memento struct {
 }
 
 func (c *cluster) save(*rapid.T) {
-	if c.w.down {
-		return
-	}
 	c.server.Save()
 	c.saved = memento{events: map[event.Topic][]event.Event{}, epochs: map[event.Epoch]struct{}{c.w.epoch: {}}}
 	for topic, list := range c.w.events {
@@ -95,32 +88,29 @@ func (c *cluster) save(*rapid.T) {
 	}
 }
 
-// rollBack saves, publishes more, and has the store come back as it was saved.
-func (c *cluster) rollBack(t *rapid.T) {
-	if rapid.Bool().Draw(t, "save") {
+// crash has the store end as by a power cut, and come back as it was saved
+// last, which may have been long ago. Clients know nothing of it.
+func (c *cluster) crash(t *rapid.T) {
+	if rapid.IntRange(0, 2).Draw(t, "save") > 0 {
 		c.save(t)
 	}
-	for range rapid.IntRange(0, 3).Draw(t, "batches") {
+	for range rapid.IntRange(0, 2).Draw(t, "batches") {
 		c.w.batch(t)
-	}
-	c.kill(t)
-	c.restart(t)
-}
-
-// kill ends the store as a power cut does.
-func (c *cluster) kill(t *rapid.T) {
-	if c.w.down {
-		return
 	}
 	c.greet(t)
 	c.server.Kill()
 	c.w.down = true
+	for range rapid.IntRange(0, 3).Draw(t, "meanwhile") {
+		rapid.SampledFrom([]func(*rapid.T){c.w.take, c.w.drop, c.w.resume, c.w.join}).Draw(t, "do")(t)
+	}
+	c.server.Restart()
+	c.w.down = false
+	c.becomes(t, c.saved)
 }
 
 // greet waits until the clients that were refused know it: the model has no
 // word for those who are told of one epoch in the next one.
 func (c *cluster) greet(t *rapid.T) {
-	c.quiet(t)
 	for _, client := range c.w.clients {
 		if client.sub != nil {
 			client.hear(t)
@@ -128,19 +118,9 @@ func (c *cluster) greet(t *rapid.T) {
 	}
 }
 
-// restart brings the store back as it was saved.
-func (c *cluster) restart(t *rapid.T) {
-	if !c.w.down {
-		return
-	}
-	c.server.Restart()
-	c.w.down = false
-	c.becomes(t, c.saved)
-}
-
 // flush empties the store.
 func (c *cluster) flush(t *rapid.T) {
-	if c.w.down || rapid.IntRange(0, 2).Draw(t, "rarely") > 0 {
+	if rapid.IntRange(0, 4).Draw(t, "rarely") > 0 {
 		return
 	}
 	c.greet(t)
@@ -192,9 +172,6 @@ func (c *cluster) becomes(t *rapid.T, now memento) {
 // replace ends a node and starts another one in its place.
 func (c *cluster) replace(t *rapid.T) {
 	i := drawNode(t)
-	if c.w.down {
-		return
-	}
 	c.quiet(t)
 	for _, client := range c.w.clients {
 		if client.sub != nil && client.node == i {
@@ -208,9 +185,6 @@ func (c *cluster) replace(t *rapid.T) {
 // sever breaks connections, or has Redis forget the scripts.
 func (c *cluster) sever(t *rapid.T) {
 	fault := c.disturb(t)
-	if c.w.down {
-		return
-	}
 	if err := fault(); err != nil {
 		t.Fatal(err)
 	}

@@ -140,22 +140,15 @@ func (w *world) send(fail func(string, ...any), node int, topics ...event.Topic)
 func drawNode(t *rapid.T) int { return rapid.IntRange(0, 1).Draw(t, "node") }
 
 func (w *world) publish(t *rapid.T) {
-	if !w.down {
-		w.send(t.Fatalf, drawNode(t), rapid.SampledFrom(topicNames).Draw(t, "topic"))
-	}
+	w.send(t.Fatalf, drawNode(t), rapid.SampledFrom(topicNames).Draw(t, "topic"))
 }
 
 func (w *world) batch(t *rapid.T) {
-	if !w.down {
-		w.send(t.Fatalf, drawNode(t), rapid.SliceOfN(rapid.SampledFrom(topicNames), 1, 12).Draw(t, "topics")...)
-	}
+	w.send(t.Fatalf, drawNode(t), rapid.SliceOfN(rapid.SampledFrom(topicNames), 1, 12).Draw(t, "topics")...)
 }
 
 // burst publishes while clients take, come back and join, in parallel.
 func (w *world) burst(t *rapid.T) {
-	if w.down {
-		return
-	}
 	w.bursts++
 	fresh := event.Topic(fmt.Sprint("fresh.", w.bursts)) // nobody has a log of it
 	var running sync.WaitGroup
@@ -241,12 +234,19 @@ func (w *world) sortEvents() {
 	}
 }
 
+// finish has everybody come back, and settles.
+func (w *world) finish(t *rapid.T) {
+	for _, c := range w.clients {
+		if c.sub == nil {
+			w.comeBack(t, c)
+		}
+	}
+	w.settle(t)
+}
+
 // settle lets everything that is under way end, and checks that every
 // connected client has everything.
 func (w *world) settle(t *rapid.T) {
-	if w.down {
-		return
-	}
 	w.store.quiet(t)
 	max := rapid.SampledFrom([]int{1, 500, 1 << 20}).Draw(t, "max")
 	for _, c := range w.clients {
