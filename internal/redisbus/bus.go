@@ -12,8 +12,9 @@
 // read.
 //
 // Epochs. A store that comes back may be older than it was. Every call names
-// the server run that its connection was made to. If that is not the run that
-// wrote last, the script begins a new epoch and notes where the old one ended.
+// the server run that its connection was made to, and how far its node has seen
+// the clock go. If that is not the run that wrote last, or the clock stands
+// before that, the script begins a new epoch and notes where the old one ended.
 // Nodes know what was there beyond that end (witness.go), and report it: the
 // topics concerned get a position at which the loss is told.
 //

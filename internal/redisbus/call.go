@@ -41,7 +41,7 @@ func (g *group) count() int { return len(g.messages) + len(g.losses) }
 type call struct {
 	number int64
 	groups []*group
-	epoch  event.Epoch // that the node knew when it was sent
+	known  event.Clock // when it was sent
 	taken  time.Time   // by Redis' clock, once there is an answer
 }
 
@@ -61,9 +61,9 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	if len(names) == 0 {
 		number = 0
 	}
-	a.args = append(a.args, s.run, number, floor.String(), formatEpoch(c.epoch), nonce(),
+	a.args = append(a.args, s.run, number, floor.String(), formatEpoch(c.known.Epoch), nonce(),
 		o.Retention.Messages, o.Retention.Bytes, o.Retention.Age.Milliseconds(), o.RememberKeys.Milliseconds(),
-		k.wire(), l.name, len(names), len(c.groups))
+		k.wire(), l.name, len(names), len(c.groups), c.known.Position.String())
 	for _, t := range names {
 		a.keys = append(a.keys, k.log(t), k.meta(t))
 		a.args = append(a.args, string(t))

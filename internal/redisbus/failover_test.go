@@ -91,3 +91,33 @@ func TestConnectionsApart(t *testing.T) {
 		live.expect("a " + text)
 	}
 }
+
+// TestOlderDataWithoutRestart has a primary follow another server for a while,
+// which has less: it comes back as the server run that wrote last, in the
+// epoch that it was in.
+func TestOlderDataWithoutRestart(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, soon...)
+	host, port, _ := strings.Cut(server.Addr, ":")
+	less := redistest.Start(t, append(soon, "--replicaof", host+" "+port)...)
+	n := startNode(t, redisbus.Options{URL: server.URL})
+	live := n.open(hub.Start{}, "a", "b")
+	first := tell(t, n.bus, "a", "1")[0]
+	tell(t, n.bus, "b", "1")
+	live.expect("a 1, b 1")
+	eventually(t, "the replica has it", func() bool { return less.Must("XLEN", "tt:{0}:log:b") == "1" })
+	less.Must("REPLICAOF", "NO", "ONE")
+	gone := tell(t, n.bus, "a", "gone")[0]
+	live.expect("a gone")
+
+	host, port, _ = strings.Cut(less.Addr, ":")
+	server.Must("REPLICAOF", host, port)
+	eventually(t, "it has what the other one has", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "1" })
+	server.Must("REPLICAOF", "NO", "ONE")
+	live.expect("gap a store_lost")
+	tell(t, n.bus, "a", "2")
+	tell(t, n.bus, "b", "2")
+	live.expect("a 2, b 2")
+	n.resume(first, "a", "b").expect("b 1, gap a store_lost, a 2, b 2")
+	n.resume(gone, "a", "b").expect("gap a store_lost, a 2, b 2")
+}

@@ -127,7 +127,7 @@ func (l *lane) work(ctx context.Context) error {
 		return nil
 	}
 	l.number++
-	return l.call(ctx, &call{number: l.number, groups: groups, epoch: l.bus.witness.now().Epoch})
+	return l.call(ctx, &call{number: l.number, groups: groups, known: l.bus.witness.now()})
 }
 
 // call makes a call and hands out what came of it.
@@ -218,7 +218,7 @@ func (l *lane) settle(ctx context.Context) error {
 	switch epoch, run, answer := parts[0], parts[1], parts[2]; {
 	case answer != "":
 		return l.deliver(c, answer)
-	case epoch == formatEpoch(c.epoch) && run == l.session.run && c.epoch.Number > 0:
+	case epoch == formatEpoch(c.known.Epoch) && run == l.session.run && c.known.Epoch.Number > 0:
 		l.queue.putBack(c.open()) // not taken, and never will be
 	default:
 		// Taken and lost, or not taken: the store that knew is gone, or

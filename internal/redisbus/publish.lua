@@ -14,6 +14,7 @@
 --       9 milliseconds that idempotency keys are remembered
 --       10 channel of the wire  11 name of the lane
 --       12 number of topics  13 number of groups
+--       14 where the caller knows the clock of that epoch to have stood
 --       then the names of the topics
 --       then each group: number of its messages, deadline in Redis' milliseconds
 --       then each message: number of its topic, kind, event name, key, data,
@@ -65,8 +66,15 @@ local clock = redis.call('HMGET', clockKey, 'last', 'epoch', 'run', 'began', 'fo
 local wire, epoch, began = clock[1] or '0-0', clock[2], clock[4]
 local forgotten = clock[5] or '0-0'
 
--- Another server wrote last, or nobody: the store may have lost something.
-local turns = not epoch or clock[3] ~= run
+local function after(p, q)
+  local pms, pseq = split(p)
+  local qms, qseq = split(q)
+  return pms > qms or pms == qms and pseq > qseq
+end
+-- Another server wrote last, or nobody: the store may have lost something. Or
+-- this one was given older data while it ran: for a while it followed another
+-- one, which had less.
+local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)
 
 -- The highest position there is.
 local ms, seq = split(wire)
@@ -84,7 +92,7 @@ raise(ARGV[3])
 -- What is known of the topics.
 local topics = {}
 for i = 1, topicCount do
-  local t = { name = ARGV[13 + i], log = KEYS[4 + 2 * i], meta = KEYS[5 + 2 * i] }
+  local t = { name = ARGV[14 + i], log = KEYS[4 + 2 * i], meta = KEYS[5 + 2 * i] }
   local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost')
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.length = redis.call('XLEN', t.log)
@@ -114,9 +122,7 @@ local first
 local function gone(of, p)
   local ended = redis.call('HGET', epochsKey, of)
   if ended then
-    local ems, eseq = split(ended)
-    local pms, pseq = split(p)
-    return pms > ems or pms == ems and pseq > eseq
+    return after(p, ended)
   end
   if not first then
     first = math.huge
@@ -129,7 +135,7 @@ end
 
 -- Which groups can be taken.
 local onceBase = 5 + 2 * topicCount
-local at = 14 + topicCount
+local at = 15 + topicCount
 local groups, here = {}, {}
 for g = 1, groupCount do
   local count, deadline = tonumber(ARGV[at]), tonumber(ARGV[at + 1])

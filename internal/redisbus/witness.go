@@ -71,6 +71,16 @@ func (w *witness) learn(clock event.Clock) {
 	}
 }
 
+// follow takes in how far the clock was heard to go. An epoch is learned by
+// calls only.
+func (w *witness) follow(clock event.Clock) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if clock.Epoch == w.clock.Epoch {
+		w.clock.Position = event.Latest(w.clock.Position, clock.Position)
+	}
+}
+
 // note takes in that the topic had an event at the position.
 func (w *witness) note(topic event.Topic, at event.Cursor) {
 	w.mu.Lock()
