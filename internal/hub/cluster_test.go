@@ -125,7 +125,7 @@ func (c *cluster) watermark(t *rapid.T, node int) event.Position {
 }
 
 // patience is how long anything may take.
-const patience = 4 * time.Second
+const patience = 10 * time.Second
 
 func (c *cluster) quiet(t *rapid.T) {
 	clock := c.clock(t)
