@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -68,6 +69,9 @@ func explain(err error) error {
 
 // broken says how a connection failed, or nothing if something else did.
 func broken(err error) string {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Err
 	}
