@@ -68,14 +68,25 @@ func TestLastOfAMillisecond(t *testing.T) {
 func TestClockLeapsAhead(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	addr := behindTheTime(t, server.Addr)
+	addr := rewritten(t, server.Addr, turnBack)
 	bus := openBus(t, redisbus.Options{URL: "redis://" + addr + "/0"})
 	tell(t, bus, "a", "1", "2")
 }
 
-// behindTheTime passes bytes to and from the server, but sets the time that
-// connections are told back by a minute.
-func behindTheTime(t *testing.T, server string) string {
+// turnBack sets the time that connections are told back by a minute.
+func turnBack(chunk []byte) []byte {
+	head := []byte("*2\r\n$10\r\n") // of the answer to TIME, and of no other
+	if i := bytes.LastIndex(chunk, head); i >= 0 && len(chunk) >= i+len(head)+10 {
+		digits := chunk[i+len(head):][:10]
+		if seconds, err := strconv.Atoi(string(digits)); err == nil {
+			copy(digits, strconv.Itoa(seconds-60))
+		}
+	}
+	return chunk
+}
+
+// rewritten passes bytes to and from the server, but changes what it answers.
+func rewritten(t *testing.T, server string, change func([]byte) []byte) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,7 +104,7 @@ func behindTheTime(t *testing.T, server string) string {
 			}
 			done := make(chan struct{})
 			open = append(open, done)
-			go func() { defer close(done); turnBack(ctx, client, server) }()
+			go func() { defer close(done); rewrite(ctx, client, server, change) }()
 		}
 		for _, done := range open {
 			<-done
@@ -103,7 +114,7 @@ func behindTheTime(t *testing.T, server string) string {
 	return listener.Addr().String()
 }
 
-func turnBack(ctx context.Context, client net.Conn, addr string) {
+func rewrite(ctx context.Context, client net.Conn, addr string, change func([]byte) []byte) {
 	defer client.Close()
 	server, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -118,21 +129,13 @@ func turnBack(ctx context.Context, client net.Conn, addr string) {
 		_ = server.Close()
 	}()
 	defer func() { _ = client.Close(); <-up }()
-	head := []byte("*2\r\n$10\r\n") // of the answer to TIME, and of no other
 	buffer := make([]byte, 1<<16)
 	for {
 		n, err := server.Read(buffer)
 		if err != nil {
 			return
 		}
-		chunk := buffer[:n]
-		if i := bytes.LastIndex(chunk, head); i >= 0 && len(chunk) >= i+len(head)+10 {
-			digits := chunk[i+len(head):][:10]
-			if seconds, err := strconv.Atoi(string(digits)); err == nil {
-				copy(digits, strconv.Itoa(seconds-60))
-			}
-		}
-		if _, err := client.Write(chunk); err != nil {
+		if _, err := client.Write(change(buffer[:n])); err != nil {
 			return
 		}
 	}
