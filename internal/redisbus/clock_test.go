@@ -3,10 +3,12 @@ package redisbus_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,18 +70,43 @@ func TestLastOfAMillisecond(t *testing.T) {
 func TestClockLeapsAhead(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	addr := rewritten(t, server.Addr, turnBack)
+	addr := rewritten(t, server.Addr, func(answer []byte) []byte { return turn(answer, -60) })
 	bus := openBus(t, redisbus.Options{URL: "redis://" + addr + "/0"})
 	tell(t, bus, "a", "1", "2")
 }
 
-// turnBack sets the time that connections are told back by a minute.
-func turnBack(chunk []byte) []byte {
+// TestClockLeapsAmidPublish has Redis' clock leap ahead by an hour when it has
+// taken a call and its answer is lost: what it remembered of the call expires.
+func TestClockLeapsAmidPublish(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var ahead atomic.Int64
+	proxy := redistest.StartProxy(t, rewritten(t, server.Addr, func(answer []byte) []byte { return turn(answer, int(ahead.Load())) }))
+	bus := openBus(t, redisbus.Options{URL: "redis://" + proxy.Addr + "/0"})
+	tell(t, bus, "a", "1")
+	proxy.Stall(redistest.Down)
+	done := begin(t, bus, 10*time.Second, "2", "")
+	eventually(t, "it is stored", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "2" })
+	server.Must("DEL", server.Must("KEYS", "tt:{0}:lane:*"))
+	ahead.Store(3600)
+	proxy.Resume()
+	o := <-done
+	var passing *event.UnavailableError
+	if !errors.As(o.err, &passing) || !passing.MaybeStored {
+		t.Errorf("the publish ended with %+v, %v", o.receipts, o.err)
+	}
+	if length := server.Must("XLEN", "tt:{0}:log:a"); length != "2" {
+		t.Errorf("%s are stored", length)
+	}
+}
+
+// turn changes the time that a connection is told.
+func turn(chunk []byte, by int) []byte {
 	head := []byte("*2\r\n$10\r\n") // of the answer to TIME, and of no other
 	if i := bytes.LastIndex(chunk, head); i >= 0 && len(chunk) >= i+len(head)+10 {
 		digits := chunk[i+len(head):][:10]
 		if seconds, err := strconv.Atoi(string(digits)); err == nil {
-			copy(digits, strconv.Itoa(seconds-60))
+			copy(digits, strconv.Itoa(seconds+by))
 		}
 	}
 	return chunk
