@@ -42,7 +42,8 @@ type call struct {
 	number int64
 	groups []*group
 	known  event.Clock // when it was sent
-	taken  time.Time   // by Redis' clock, once there is an answer
+	sent   time.Time   // by Redis' clock, as it was known then
+	taken  time.Time   // the same, once there is an answer
 }
 
 // arguments are the KEYS and ARGV of a script. publish.lua says what they mean.

@@ -3,10 +3,12 @@ package redisbus_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,14 +70,50 @@ func TestLastOfAMillisecond(t *testing.T) {
 func TestClockLeapsAhead(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	addr := behindTheTime(t, server.Addr)
+	addr := rewritten(t, server.Addr, func(answer []byte) []byte { return turn(answer, -60) })
 	bus := openBus(t, redisbus.Options{URL: "redis://" + addr + "/0"})
 	tell(t, bus, "a", "1", "2")
 }
 
-// behindTheTime passes bytes to and from the server, but sets the time that
-// connections are told back by a minute.
-func behindTheTime(t *testing.T, server string) string {
+// TestClockLeapsAmidPublish has Redis' clock leap ahead by an hour when it has
+// taken a call and its answer is lost: what it remembered of the call expires.
+func TestClockLeapsAmidPublish(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var ahead atomic.Int64
+	proxy := redistest.StartProxy(t, rewritten(t, server.Addr, func(answer []byte) []byte { return turn(answer, int(ahead.Load())) }))
+	bus := openBus(t, redisbus.Options{URL: "redis://" + proxy.Addr + "/0"})
+	tell(t, bus, "a", "1")
+	proxy.Stall(redistest.Down)
+	done := begin(t, bus, 10*time.Second, "2", "")
+	eventually(t, "it is stored", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "2" })
+	server.Must("DEL", server.Must("KEYS", "tt:{0}:lane:*"))
+	ahead.Store(3600)
+	proxy.Resume()
+	o := <-done
+	var passing *event.UnavailableError
+	if !errors.As(o.err, &passing) || !passing.MaybeStored {
+		t.Errorf("the publish ended with %+v, %v", o.receipts, o.err)
+	}
+	if length := server.Must("XLEN", "tt:{0}:log:a"); length != "2" {
+		t.Errorf("%s are stored", length)
+	}
+}
+
+// turn changes the time that a connection is told.
+func turn(chunk []byte, by int) []byte {
+	head := []byte("*2\r\n$10\r\n") // of the answer to TIME, and of no other
+	if i := bytes.LastIndex(chunk, head); i >= 0 && len(chunk) >= i+len(head)+10 {
+		digits := chunk[i+len(head):][:10]
+		if seconds, err := strconv.Atoi(string(digits)); err == nil {
+			copy(digits, strconv.Itoa(seconds+by))
+		}
+	}
+	return chunk
+}
+
+// rewritten passes bytes to and from the server, but changes what it answers.
+func rewritten(t *testing.T, server string, change func([]byte) []byte) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,7 +131,7 @@ func behindTheTime(t *testing.T, server string) string {
 			}
 			done := make(chan struct{})
 			open = append(open, done)
-			go func() { defer close(done); turnBack(ctx, client, server) }()
+			go func() { defer close(done); rewrite(ctx, client, server, change) }()
 		}
 		for _, done := range open {
 			<-done
@@ -103,7 +141,7 @@ func behindTheTime(t *testing.T, server string) string {
 	return listener.Addr().String()
 }
 
-func turnBack(ctx context.Context, client net.Conn, addr string) {
+func rewrite(ctx context.Context, client net.Conn, addr string, change func([]byte) []byte) {
 	defer client.Close()
 	server, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -118,21 +156,13 @@ func turnBack(ctx context.Context, client net.Conn, addr string) {
 		_ = server.Close()
 	}()
 	defer func() { _ = client.Close(); <-up }()
-	head := []byte("*2\r\n$10\r\n") // of the answer to TIME, and of no other
 	buffer := make([]byte, 1<<16)
 	for {
 		n, err := server.Read(buffer)
 		if err != nil {
 			return
 		}
-		chunk := buffer[:n]
-		if i := bytes.LastIndex(chunk, head); i >= 0 && len(chunk) >= i+len(head)+10 {
-			digits := chunk[i+len(head):][:10]
-			if seconds, err := strconv.Atoi(string(digits)); err == nil {
-				copy(digits, strconv.Itoa(seconds-60))
-			}
-		}
-		if _, err := client.Write(chunk); err != nil {
+		if _, err := client.Write(change(buffer[:n])); err != nil {
 			return
 		}
 	}

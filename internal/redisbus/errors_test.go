@@ -1,6 +1,7 @@
 package redisbus_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -236,5 +237,29 @@ func TestBadURL(t *testing.T) {
 		if _, err := redisbus.Open(redisbus.Options{URL: "redis://localhost", Prefix: prefix}); err == nil {
 			t.Errorf("the prefix %q is taken", prefix)
 		}
+	}
+}
+
+// TestRefusalInOldWords has a server refuse as Redis 6.2 does, where an error
+// inside a script comes wrapped in another one: a replica is known for one, and
+// the publish waits for the primary.
+func TestRefusalInOldWords(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	addr := rewritten(t, server.Addr, func(answer []byte) []byte {
+		return bytes.Replace(answer, []byte("-READONLY "),
+			[]byte("-ERR Error running script (call to f_0): @user_script:7: @user_script: 7: -READONLY "), 1)
+	})
+	bus := openBus(t, redisbus.Options{URL: "redis://" + addr + "/0"})
+	tell(t, bus, "a", "1")
+	server.Must("REPLICAOF", "127.0.0.1", "1")
+	done := begin(t, bus, 10*time.Second, "2", "")
+	eventually(t, "the bus says that it is a replica", func() bool {
+		err := bus.Ready()
+		return err != nil && strings.Contains(err.Error(), "this Redis is a replica")
+	})
+	server.Must("REPLICAOF", "NO", "ONE")
+	if o := <-done; o.err != nil {
+		t.Errorf("the publish ended with %v", o.err)
 	}
 }

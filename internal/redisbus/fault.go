@@ -60,7 +60,7 @@ func explain(err error) error {
 		return err
 	}
 	for _, a := range advice {
-		if strings.HasPrefix(answer.Error(), a.prefix) {
+		if strings.HasPrefix(refusal(answer), a.prefix) {
 			return fmt.Errorf("%s (Redis says: %w)", a.text, err)
 		}
 	}
@@ -108,11 +108,23 @@ func says(err error, prefixes ...string) bool {
 		return false
 	}
 	for _, p := range prefixes {
-		if strings.HasPrefix(answer.Error(), p) {
+		if strings.HasPrefix(refusal(answer), p) {
 			return true
 		}
 	}
 	return false
+}
+
+// refusal returns what a server refuses. Before Redis 7, what a command inside a
+// script was refused with came wrapped in an error of the script.
+func refusal(answer redis.Error) string {
+	text := answer.Error()
+	if strings.HasPrefix(text, "ERR Error running script") {
+		if _, inner, ok := strings.Cut(text, ": -"); ok {
+			return inner
+		}
+	}
+	return text
 }
 
 func unavailable(err error, maybe bool) error {

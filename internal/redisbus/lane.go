@@ -25,6 +25,10 @@ const (
 	// for all to be well within a second of its return.
 	firstPause = 50 * time.Millisecond
 	longPause  = 500 * time.Millisecond
+
+	// laneTime is how long Redis is sure to remember a call; the scripts
+	// have it forget a lane after twice that.
+	laneTime = 5 * time.Minute
 )
 
 // lane is the one way by which this node writes: one connection, one call at a
@@ -133,6 +137,7 @@ func (l *lane) work(ctx context.Context) error {
 // call makes a call and hands out what came of it.
 func (l *lane) call(ctx context.Context, c *call) error {
 	a := c.arguments(l, l.session)
+	c.sent = l.session.inRedis(time.Now())
 	callCtx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	answer, err := l.bus.scripts.publish.Run(callCtx, l.session.conn, a.keys, a.args...).Text()
@@ -218,11 +223,13 @@ func (l *lane) settle(ctx context.Context) error {
 	switch epoch, run, answer := parts[0], parts[1], parts[2]; {
 	case answer != "":
 		return l.deliver(c, answer)
-	case epoch == formatEpoch(c.known.Epoch) && run == l.session.run && c.known.Epoch.Number > 0:
+	case epoch == formatEpoch(c.known.Epoch) && run == l.session.run && c.known.Epoch.Number > 0 &&
+		l.session.inRedis(time.Now()).Sub(c.sent) < laneTime:
 		l.queue.putBack(c.open()) // not taken, and never will be
 	default:
 		// Taken and lost, or not taken: the store that knew is gone, or
-		// came back and may have forgotten.
+		// came back and may have forgotten; or its clock has leaped, so
+		// that what it knew has expired.
 		l.refuse(c, errUnknown, true)
 	}
 	return nil
