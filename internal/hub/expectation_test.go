@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -92,11 +91,9 @@ func (c *client) gap(t *rapid.T, got sse.Event) {
 			lost = true
 		}
 	}
-	// A page may not know how much of a hole it has, and give another reason
-	// for what the store lost.
-	lost = lost || slices.ContainsFunc(c.w.losses, func(l lostEvent) bool {
-		return l.Topic == n.Topic && l.Position.After(c.at) && !l.Position.After(p)
-	})
+	// If what follows a loss was trimmed as well, the page may not know how
+	// much of all that it has, and say so of the loss too.
+	lost = lost || c.w.mark(n.Topic, p)
 	c.check(t, lost, "gap %s from %v to %v, but nothing is missing", got.Data, c.at, p)
 	c.cover[n.Topic] = p
 	c.told[n.Topic] = event.Latest(p, c.told[n.Topic])

@@ -122,6 +122,25 @@ func TestLostTail(t *testing.T) {
 	})
 }
 
+// A loss that a log tells of at its place is not told by the history too, of
+// which all that is known is that the hole ends there.
+func TestLossIsToldOnce(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		s := subscribe(t, h, &bell{}, hub.Start{}, "a")
+		defer s.Close()
+		first := b.publish("a", "1", "lost")[0]
+		b.turn(first.Position)
+		b.mend()
+		b.lose("a")
+		again := subscribe(t, h, &bell{}, from(first), "a")
+		defer again.Close()
+		expect(t, "a return", again, "a:store_lost")
+		b.publish("a", "2")
+		expect(t, "the stream", s, "1 a:store_lost 2")
+		expect(t, "a return, then", again, "2")
+	})
+}
+
 // Nothing that was seen in an epoch that the store does not know counts any
 // more: that is said once for each topic, and then comes what there is.
 func TestUnknownEpoch(t *testing.T) {

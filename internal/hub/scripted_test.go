@@ -138,11 +138,32 @@ func (b *scripted) History(_ context.Context, r event.Range) (event.Page, error)
 			page.Gaps = append(page.Gaps, g)
 		}
 	}
+	b.reach(&page, r)
 	b.mu.Unlock()
 	if gate != nil {
 		<-gate
 	}
 	return page, nil
+}
+
+// reach cuts off the page where a hole begins that reaches beyond it.
+func (b *scripted) reach(page *event.Page, r event.Range) {
+	complete, end := page.After, b.last[r.Topic]
+	for _, e := range b.kept[r.Topic] {
+		if e.Position.After(r.Upto) {
+			end = e.Prev
+			break
+		}
+		complete = event.Latest(complete, e.Position)
+	}
+	switch {
+	case !end.After(r.Upto):
+	case len(page.Events) > 0:
+		page.Upto = complete
+	default:
+		page.Upto = page.After
+		page.Gaps = []event.Gap{{Position: end, Since: end, Reason: event.StoreLost}}
+	}
 }
 
 func (b *scripted) Publish(context.Context, []event.Message) ([]event.Receipt, error) {
