@@ -27,7 +27,8 @@ func (b *Bus) beat(ctx context.Context) {
 	for n := 0; ; n++ {
 		if clock, err := b.readClock(ctx); err == nil {
 			b.accepted(clock.Position)
-			b.report(ctx)
+			for b.report(ctx) {
+			}
 			if n%sweepEvery == 0 {
 				b.inspect(ctx)
 			}
@@ -52,21 +53,23 @@ func (b *Bus) readClock(ctx context.Context) (event.Clock, error) {
 	return o.clock, o.err
 }
 
-// report tells the store what this node knows to be lost.
-func (b *Bus) report(ctx context.Context) {
+// report tells the store a page of what this node knows to be lost, and
+// reports whether there may be more.
+func (b *Bus) report(ctx context.Context) (more bool) {
 	losses, in := b.witness.losses(reportPage)
 	if len(losses) == 0 {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	o := b.lane.do(ctx, newGroup(nil, losses, deadline))
 	if o.err != nil || o.clock.Epoch != in {
-		return // the next beat tries again: another epoch takes none of them
+		return false // the next beat tries again: another epoch takes none of them
 	}
 	b.witness.reported(losses, in)
 	b.log.Warn("the store lost events", slog.Int("topics", len(losses)))
+	return len(losses) == reportPage
 }
 
 // inspect looks at what may be set while the server runs.

@@ -31,14 +31,15 @@ func (q *queue) signal() {
 	}
 }
 
-// push adds a group, unless too much waits already.
+// push adds a group, unless too much waits already. A reading of the clock is
+// never too much: without it, a node that lost its subscription stays deaf.
 func (q *queue) push(g *group) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
 		return unavailable(errClosed, false)
-	case len(q.groups) >= maxQueueGroups || q.bytes+g.size > maxQueueBytes:
+	case g.count() > 0 && (len(q.groups) >= maxQueueGroups || q.bytes+g.size > maxQueueBytes):
 		return unavailable(errFull, false)
 	}
 	q.groups = append(q.groups, g)
