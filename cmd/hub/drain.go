@@ -92,7 +92,7 @@ func (n *node) end(failed context.Context, d drain) error {
 		// What is acknowledged from here on nobody would hear of.
 		n.bus.close()
 	}
-	n.log.Info("ending", slog.Duration("wait", d.wait), slog.Duration("window", d.window), slog.Int("streams", n.streams.Open()))
+	n.log.Info("ending", slog.String("wait", d.wait.String()), slog.String("window", d.window.String()), slog.Int("streams", n.streams.Open()))
 	select {
 	case <-time.After(d.wait):
 	case <-failed.Done():

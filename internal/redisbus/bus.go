@@ -96,7 +96,7 @@ func Open(o Options) (*Bus, error) {
 	if err := checkPrefix(o.Prefix); err != nil {
 		return nil, err
 	}
-	b := &Bus{options: o, redis: client, keys: keys{o.Prefix}, scripts: newScripts(), log: o.Log,
+	b := &Bus{options: o, redis: client, keys: keys{o.Prefix, client.DB}, scripts: newScripts(), log: o.Log,
 		witness: newWitness(o.Retention.Age), reads: newReader(*client), feeds: map[*feed]error{}, fault: errAway, named: "unread"}
 	b.lane = newLane(b)
 	// All that go-redis has to say comes to us as errors; what it logs is
@@ -212,9 +212,13 @@ func (b *Bus) judge(policy string) {
 	if policy == b.named {
 		return
 	}
+	mended := b.policy != nil
 	b.named, b.policy = policy, nil
 	switch policy {
 	case "noeviction":
+		if mended {
+			b.log.Info("the maxmemory-policy of Redis is noeviction again")
+		}
 	case "":
 		b.log.Warn("Redis does not tell its maxmemory-policy; it has to be noeviction, or events are lost in silence")
 	default:

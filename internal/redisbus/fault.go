@@ -59,12 +59,33 @@ func explain(err error) error {
 		}
 		return err
 	}
+	said := remark{err, discreet(answer.Error())}
 	for _, a := range advice {
 		if strings.HasPrefix(refusal(answer), a.prefix) {
-			return fmt.Errorf("%s (Redis says: %w)", a.text, err)
+			return fmt.Errorf("%s (Redis says: %w)", a.text, said)
 		}
 	}
-	return fmt.Errorf("an error of Redis: %w", err)
+	return fmt.Errorf("an error of Redis: %w", said)
+}
+
+// remark is an error in fewer words.
+type remark struct {
+	error
+	text string
+}
+
+func (r remark) Error() string { return r.text }
+func (r remark) Unwrap() error { return r.error }
+
+// discreet leaves out of what Redis says the address of another server, and
+// in which line of which script it refused. The latter would also make one
+// fault look like a new one each time.
+func discreet(text string) string {
+	if strings.HasPrefix(text, "MOVED ") {
+		return "MOVED"
+	}
+	text, _, _ = strings.Cut(text, " script: ")
+	return text
 }
 
 // broken says how a connection failed, or nothing if something else did.

@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"hash/crc32"
+	"strconv"
 
 	"tickertape/internal/event"
 )
@@ -11,7 +12,10 @@ import (
 const DefaultPrefix = "tt:{0}:"
 
 // keys names everything that the bus keeps in Redis.
-type keys struct{ prefix string }
+type keys struct {
+	prefix   string
+	database int
+}
 
 func (k keys) clock() string  { return k.prefix + "clock" }  // hash: last position, epoch, run, where it began, forgotten position
 func (k keys) epochs() string { return k.prefix + "epochs" } // hash: ended epoch, where it ended
@@ -34,8 +38,13 @@ func (k keys) once(t event.Topic, key string) string {
 // lane is a hash: the last call of a node's publish lane, and its answer.
 func (k keys) lane(name string) string { return k.prefix + "lane:" + name }
 
-// wire is a channel.
-func (k keys) wire() string { return k.prefix + "wire" }
+// wire is a channel. Redis has one set of those for all its databases.
+func (k keys) wire() string {
+	if k.database == 0 {
+		return k.prefix + "wire"
+	}
+	return k.prefix + "wire:" + strconv.Itoa(k.database)
+}
 
 // store tells the cursors of a bus with this prefix from those of others. It
 // is no property of the data: a Redis that comes back empty is the same store,

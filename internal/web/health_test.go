@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tickertape/internal/event"
@@ -121,6 +123,24 @@ func TestBusFaults(t *testing.T) {
 			t.Errorf("%s: logged %q", name, log.all)
 		}
 	}
+}
+
+// While the store is away, the log grows with time and not with what is sent.
+func TestAnOutageIsLoggedNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := idleServer(t, faultyBus{membus.New(membus.Options{}), &event.UnavailableError{Err: errors.New("the store is away")}}, slog.New(slog.NewTextHandler(&log, nil)))
+		for range 30 { // three seconds, so three lines
+			for range 10 {
+				serve(s, httptest.NewRequest(http.MethodPost, "/publish?topic=news", strings.NewReader("hi")))
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := strings.Count(log.String(), "the store is away"); n != 3 || !strings.Contains(log.String(), "others=99") {
+			t.Errorf("%d lines:\n%s", n, log.String())
+		}
+	})
 }
 
 // A page's publish that panics costs that request only, and is logged.

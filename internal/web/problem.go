@@ -132,9 +132,21 @@ func (s *Server) failPublish(c *gin.Context, err error) {
 		if u, ok := errors.AsType[*event.UnavailableError](err); ok && !u.MaybeStored {
 			p.Stored = "no"
 		}
-		s.log.Warn("publish failed", slog.Any("error", err), slog.String("stored", p.Stored))
+		s.logPublish(p, err)
 	}
 	s.answer(c, p, err)
+}
+
+// logPublish logs each failure that is our own fault, and those of the store
+// now and then.
+func (s *Server) logPublish(p Problem, err error) {
+	if p.Status == http.StatusInternalServerError {
+		s.log.Error("publish failed", slog.Any("error", err))
+		return
+	}
+	if more, ok := s.outage.worthy(time.Now()); ok {
+		s.log.Warn("publishes fail", slog.Any("error", err), slog.String("stored", p.Stored), slog.Int("others", more))
+	}
 }
 
 func (s *Server) answer(c *gin.Context, p Problem, err error) {

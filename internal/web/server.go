@@ -38,6 +38,7 @@ type Server struct {
 	log     *slog.Logger
 	engine  *gin.Engine
 
+	outage   outage
 	draining atomic.Bool
 }
 
