@@ -37,3 +37,6 @@ func ParseEntry(id string, fields ...string) (event.Event, error) {
 	}
 	return list[0], nil
 }
+
+// Explain words what went wrong between the bus and Redis.
+func Explain(err error) error { return explain(err) }

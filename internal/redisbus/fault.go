@@ -105,6 +105,10 @@ func broken(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "it was closed"
 	}
+	// go-redis looks at a connection by system calls of its own.
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
 	return ""
 }
 
