@@ -90,9 +90,6 @@ func discreet(text string) string {
 
 // broken says how a connection failed, or nothing if something else did.
 func broken(err error) string {
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno.Error()
-	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Err
 	}
