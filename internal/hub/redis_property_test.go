@@ -113,6 +113,8 @@ func (c *cluster) crash(t *rapid.T) {
 func (c *cluster) greet(t *rapid.T) {
 	for _, client := range c.w.clients {
 		if client.sub != nil {
+			client.fetch(1)
+			client.read(t)
 			client.hear(t)
 		}
 	}

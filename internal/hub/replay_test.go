@@ -192,7 +192,7 @@ func TestReplayOverAnEpoch(t *testing.T) {
 		s.Take(nil, 1)
 		synctest.Wait()
 		text += texts(s)
-		if strings.Contains(text, "b2") || strings.Contains(text, "b4") {
+		if strings.Contains(text, "data: b2") || strings.Contains(text, "data: b4") {
 			t.Errorf("last=2 brought more: %s", text)
 		}
 	})

@@ -20,15 +20,19 @@ func (w *world) comeBack(t *rapid.T, c *client) {
 	}
 	cursor := c.parse(t, c.id)
 	_, known := w.ended[cursor.Epoch]
-	if known = known || cursor.Epoch == w.epoch; w.down {
-		if known {
-			c.connect(t, w.draw(t), hub.Start{Cursor: c.id})
+	known = known || cursor.Epoch == w.epoch
+	at := w.draw(t)
+	before := w.store.watermark(t, at.node)
+	if w.down {
+		// One that the node cannot place waits, and nobody knows in which
+		// epoch it will be judged.
+		if known && !event.Latest(cursor.Position, cursor.Opened).After(before) {
+			c.connect(t, at, hub.Start{Cursor: c.id})
 			c.goOn(cursor)
 		}
 		return
 	}
-	clock, at := w.store.clock(t), w.draw(t)
-	before := w.store.watermark(t, at.node)
+	clock := w.store.clock(t)
 	c.connect(t, at, hub.Start{Cursor: c.id})
 	switch {
 	case cursor.Epoch == clock.Epoch && cursor.Position.After(clock.Position), cursor.Epoch.Number == 0:
