@@ -46,4 +46,4 @@ latency: ## how long events take through nginx and HAProxy: 100 of them, one a s
 	LATENCY_EVENTS=100 go test -count=1 -v -run TestLatency -timeout 10m ./cmd/hub/
 
 faults: ## the fault tests at full length, one after the other
-	FAULTS=full go test -race -count=1 -v -parallel 1 -timeout 30m ./internal/referee/
+	FAULTS=full go test -count=1 -v -parallel 1 -timeout 30m ./internal/referee/

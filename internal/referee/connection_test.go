@@ -15,7 +15,7 @@ func TestKilledSubscriptions(t *testing.T) {
 	c := referee.Start(t, referee.Options{}, topics...)
 	a := c.Listen("a")
 	c.Listen("b")
-	stop := c.Publish(referee.Traffic{Rate: either(300, 2000)})
+	stop := c.Publish(referee.Traffic{Rate: either(300, 2000), Publishers: either(16, 64)})
 	for killed := 0; killed < either(5, 50); {
 		flows(c, a, either(50, 500))
 		killed += c.Redis.KillClients("pubsub")
@@ -31,7 +31,7 @@ func TestKilledConnections(t *testing.T) {
 	t.Parallel()
 	c := referee.Start(t, referee.Options{}, topics...)
 	a := c.Listen("a")
-	stop := c.Publish(referee.Traffic{Rate: either(300, 2000)})
+	stop := c.Publish(referee.Traffic{Rate: either(300, 2000), Publishers: either(16, 64)})
 	for range either(5, 50) {
 		flows(c, a, either(50, 500))
 		for _, n := range c.Nodes() {
@@ -79,7 +79,7 @@ func TestFlushedScripts(t *testing.T) {
 	t.Parallel()
 	c := referee.Start(t, referee.Options{}, topics...)
 	a := c.Listen("a")
-	stop := c.Publish(referee.Traffic{Rate: either(300, 2000)})
+	stop := c.Publish(referee.Traffic{Rate: either(300, 2000), Publishers: either(16, 64)})
 	for range either(20, 500) {
 		flows(c, a, 5)
 		c.Redis.Must("SCRIPT", "FLUSH")
