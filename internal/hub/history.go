@@ -13,7 +13,7 @@ import (
 // failure, so that a store that is away is not asked all the time, but shortly,
 // so that some topics' trouble holds up the others only a little.
 const (
-	retryRead = 300 * time.Millisecond
+	retryRead = 200 * time.Millisecond
 	rerun     = 50 * time.Millisecond // for errRunning
 	pause     = 20 * time.Millisecond
 )

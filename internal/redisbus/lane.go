@@ -24,7 +24,7 @@ const (
 	// Between tries to reach Redis, ± 50 %. The longest one is short enough
 	// for all to be well within a second of its return.
 	firstPause = 50 * time.Millisecond
-	longPause  = 500 * time.Millisecond
+	longPause  = 250 * time.Millisecond
 
 	// laneTime is how long Redis is sure to remember a call; the scripts
 	// have it forget a lane after twice that.

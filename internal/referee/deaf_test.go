@@ -60,7 +60,8 @@ func TestReturnOfTheConnection(t *testing.T) {
 		away.Proxy.Refuse(false)
 		began, last := time.Now(), b.Last()
 		c.Await("a catches up", func() bool { return !last.After(a.Last()) })
-		if took := time.Since(began); took > time.Second {
+		// Beside other tests, the machine may take its time too.
+		if took := time.Since(began); took > either(3*time.Second, time.Second) {
 			t.Errorf("caught up after %v", took)
 		}
 	}

@@ -28,15 +28,17 @@ func either[T any](short, long T) T {
 	return short
 }
 
-const answerTime = 5500 * time.Millisecond // a publish's deadline, and its way
+// answerTime is a publish's deadline, and its way; beside other tests, also
+// what a busy machine takes.
+func answerTime() time.Duration { return either(8*time.Second, 5500*time.Millisecond) }
 
 var topics = []event.Topic{"news", "quotes.AAPL", "chat.1"}
 
 // promptly fails the test if a publish was not answered within its deadline.
 func promptly(t *testing.T, c *referee.Cluster) {
 	t.Helper()
-	if slowest := c.Ledger.Slowest(); slowest > answerTime {
-		t.Errorf("a publish was answered after %v, more than %v", slowest, answerTime)
+	if slowest := c.Ledger.Slowest(); slowest > answerTime() {
+		t.Errorf("a publish was answered after %v, more than %v", slowest, answerTime())
 	}
 }
 
