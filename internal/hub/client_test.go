@@ -222,9 +222,13 @@ func (c *client) close() {
 	}
 }
 
-// fetch takes once.
+// fetch takes once, in the store's epoch.
 func (c *client) fetch(max int) hub.State {
 	c.follow()
+	return c.receive(max)
+}
+
+func (c *client) receive(max int) hub.State {
 	blocks, state := c.sub.Take(nil, max)
 	for _, b := range blocks {
 		c.bytes = append(c.bytes, b...)
@@ -232,11 +236,12 @@ func (c *client) fetch(max int) hub.State {
 	return state
 }
 
-// drain takes some times, whatever comes of it.
+// drain takes some times, whatever comes of it, beside others that publish: it
+// leaves the model alone.
 func (c *client) drain(times int) {
 	for range times {
 		if c.sub != nil {
-			c.fetch(200)
+			c.receive(200)
 		}
 	}
 }

@@ -150,6 +150,11 @@ func (w *world) batch(t *rapid.T) {
 // burst publishes while clients take, come back and join, in parallel.
 func (w *world) burst(t *rapid.T) {
 	w.bursts++
+	for _, c := range w.clients {
+		if c.sub != nil {
+			c.follow()
+		}
+	}
 	fresh := event.Topic(fmt.Sprint("fresh.", w.bursts)) // nobody has a log of it
 	var running sync.WaitGroup
 	failed := make(chan error, 100)
