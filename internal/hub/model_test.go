@@ -59,7 +59,13 @@ func (w *world) mark(topic event.Topic, p event.Position) bool {
 			epochs[l.Epoch] = struct{}{}
 		}
 	}
-	return len(w.marks[topic]) <= len(epochs)
+	marks := 0
+	for q := range w.marks[topic] {
+		if !q.After(p) {
+			marks++ // others may have seen later ones
+		}
+	}
+	return marks <= len(epochs)
 }
 
 // tell words what the model knows of the topics.
