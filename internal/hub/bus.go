@@ -30,11 +30,17 @@ import (
 // The feed. Run hands each sink stretches of the wire, first one without
 // events whose watermark is where this feed begins. Together the stretches
 // are unbroken: every event behind a watermark and not behind the next one is
-// in the stretch between, once, in order of position, whether or not the
-// connection to the store broke meanwhile. By the time that an event is fed,
-// History has it, unless it was trimmed since. Beats raise the watermark
-// while nothing is published, so that it follows the store's clock. While a
-// feed runs, topics of which everything has expired are dropped from the books.
+// in the stretch between, once, in order of position, or the stretch says that
+// it is broken: then History has what it leaves out, and nothing of the topics
+// that it calls intact. By the time that an event is fed, History has it,
+// unless it was trimmed since. Beats raise the watermark while nothing is
+// published, so that it follows the store's clock. While a feed runs, topics of
+// which everything has expired are dropped from the books.
+//
+// Epochs. A store that may have lost something is in another epoch from then
+// on; its Clock says where the former ones ended. What a bus can prove to be
+// lost beyond such an end is a Gap with the reason StoreLost, at a position
+// behind everything that was fed: in the feed as a Loss, in History as a hole.
 //
 // Prev. Each event carries the topic's position before its own, or the
 // forgotten position if the store does not know the topic. The forgotten

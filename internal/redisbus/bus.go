@@ -18,9 +18,9 @@
 // Nodes know what was there beyond that end (witness.go), and report it: the
 // topics concerned get a position at which the loss is told.
 //
-// Reading. History is read (history.go, read.lua) by scripts that check that
-// they run where the last write ran, so never on a replica or a server that
-// came back and was not written to yet.
+// Reading. History is read (history.go, piece.go) together with a script
+// (head.lua) that checks that it runs where the last write ran, so never on a
+// replica or a server that came back and was not written to yet.
 package redisbus
 
 import (
