@@ -59,9 +59,11 @@ type Sink interface {
 
 // Receipt is the answer to one published message.
 type Receipt struct {
-	Topic     Topic
-	Cursor    Cursor
-	Duplicate bool // the message was stored before; Cursor is that one's
+	Topic  Topic
+	Cursor Cursor
+	// Duplicate says that the message was stored before; Cursor is that
+	// one's, or zero if the bus does not know it any more.
+	Duplicate bool
 }
 
 // Range asks for a part of a topic's history: the events behind After, up to

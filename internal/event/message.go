@@ -26,6 +26,11 @@ type Message struct {
 	Key            string
 	Data           Data
 	IdempotencyKey string
+	// Producer names who numbers its messages; Seq is this one's number. A
+	// producer's numbers rise within each topic. Without a Producer, Seq
+	// means nothing.
+	Producer string
+	Seq      int64
 }
 
 // Validate reports the first thing that is wrong with m: an InvalidError, or
@@ -42,6 +47,12 @@ func (m Message) Validate() error {
 	}
 	if err := checkText("idempotency_key", m.IdempotencyKey, MaxIdempotencyKey); err != nil {
 		return err
+	}
+	if err := checkText("producer", m.Producer, MaxProducer); err != nil {
+		return err
+	}
+	if m.Seq < 0 || m.Seq > MaxSeq {
+		return invalid("seq", "is %d; use a number from 0 to %d", m.Seq, int64(MaxSeq))
 	}
 	if len(m.Data.Text) > MaxData {
 		return ErrTooLarge

@@ -10,7 +10,10 @@ const (
 	MaxName           = 128
 	MaxKey            = 128
 	MaxIdempotencyKey = 128
-	MaxData           = 256 << 10
+	MaxProducer       = 128
+	// MaxSeq is the highest number that every store and JSON keep exactly.
+	MaxSeq  = 1<<53 - 1
+	MaxData = 256 << 10
 )
 
 // Topic is the name of one order of events: 1 to 255 bytes of

@@ -27,6 +27,14 @@ import (
 // receipt repeats the first one's cursor, with Duplicate. If its digest is
 // another one, the whole Publish is refused with ErrKeyReused.
 //
+// Sequences. Of each producer and topic a bus remembers the highest Seq that it
+// took, for a day after the last one. A message of that producer whose Seq is
+// not higher is not stored: its receipt is a Duplicate, with the cursor of the
+// message that has this very Seq if it is the highest one, else with none. So
+// a producer that repeats all that was not acknowledged, in order, doubles
+// nothing, whichever nodes it speaks to. A Publish that fails remembers
+// nothing. A message with both is checked for its Seq first.
+//
 // The feed. Run hands each sink stretches of the wire, first one without
 // events whose watermark is where this feed begins. Together the stretches
 // are unbroken: every event behind a watermark and not behind the next one is
