@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz properties load latency faults
+.PHONY: help test check build up down fuzz properties load pipe latency faults
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -41,6 +41,9 @@ properties: ## look for broken promises for long, in memory and over Redis
 
 load: ## the load test with 10,000 subscribers
 	LOAD_SUBSCRIBERS=10000 go test -count=1 -v -run TestLoad -timeout 10m ./cmd/hub/
+
+pipe: ## a million lines through "publisher pipe" while connections are cut and a node is killed
+	PIPE_LINES=1000000 go test -count=1 -v -run 'TestPipe$$' -timeout 20m ./cmd/hub/
 
 latency: ## how long events take through nginx and HAProxy: 100 of them, one a second
 	LATENCY_EVENTS=100 go test -count=1 -v -run TestLatency -timeout 10m ./cmd/hub/
