@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -56,14 +55,10 @@ func read(t *testing.T, r io.Reader) (string, openai.Part) {
 }
 
 func FuzzReader(f *testing.F) {
-	for _, file := range []string{"chat.sse", "responses.sse"} {
-		stream, err := os.ReadFile("testdata/" + file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(stream)
-	}
+	// Short ones: the fuzzer spends its time on making long ones shorter.
 	f.Add([]byte("data: {\"choices\":[{\"delta\":{\"content\":\"\\ud83d\"}}]}\n\nevent: error\ndata: {\"code\":7}\n\n"))
+	f.Add([]byte("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"usage\":{}}\n\ndata: [DONE]\n\n"))
+	f.Add([]byte("event: response.output_text.delta\ndata: {\"delta\":\"\xe8\"}\n\nevent: response.completed\ndata: {}\n\n"))
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		text, last := read(t, strings.NewReader(string(stream)))
 		again, lastAgain := read(t, iotest.OneByteReader(strings.NewReader(string(stream))))
