@@ -37,8 +37,16 @@ func busContext(c *gin.Context) (context.Context, context.CancelFunc) {
 // receipt is the answer to one message.
 type receipt struct {
 	Topic     event.Topic `json:"topic"`
-	ID        string      `json:"id"`
+	ID        string      `json:"id,omitempty"` // none of a duplicate whose place is not known any more
 	Duplicate bool        `json:"duplicate,omitempty"`
+}
+
+func newReceipt(r event.Receipt) receipt {
+	answer := receipt{Topic: r.Topic, Duplicate: r.Duplicate}
+	if r.Cursor != (event.Cursor{}) {
+		answer.ID = r.Cursor.String()
+	}
+	return answer
 }
 
 type batchReceipt struct {
@@ -64,7 +72,7 @@ func (s *Server) publish(c *gin.Context) {
 	}
 	results := make([]receipt, len(receipts))
 	for i, r := range receipts {
-		results[i] = receipt{Topic: r.Topic, ID: r.Cursor.String(), Duplicate: r.Duplicate}
+		results[i] = newReceipt(r)
 	}
 	if batch {
 		c.JSON(http.StatusOK, batchReceipt{results})
@@ -86,6 +94,10 @@ func (s *Server) decode(c *gin.Context) (messages []event.Message, batch bool, e
 	if err := onlyOnce(query, c.Request.Header); err != nil {
 		return nil, false, err
 	}
+	numbers, err := parseSequence(query)
+	if err != nil {
+		return nil, false, err
+	}
 	d := event.Defaults{Topic: query.Get("topic"), Name: query.Get("event"), Key: query.Get("key"),
 		IdempotencyKey: c.GetHeader("Idempotency-Key")}
 	limit, tooLarge := int64(maxBody), errBodySize
@@ -104,19 +116,29 @@ func (s *Server) decode(c *gin.Context) (messages []event.Message, batch bool, e
 			return nil, true, invalid("Idempotency-Key", "is for single messages; give each message of a batch its own idempotency_key")
 		}
 		messages, err := event.DecodeBatch(body, d)
-		return messages, true, err
+		if err != nil {
+			return nil, true, err
+		}
+		return messages, true, numbers.number(messages)
 	}
 	m, err := decodeOne(body, d, isJSON)
-	return []event.Message{m}, false, err
+	if err != nil {
+		return nil, false, err
+	}
+	messages = []event.Message{m}
+	return messages, false, numbers.number(messages)
 }
+
+// queryNames are the parameters that a publish takes.
+var queryNames = [...]string{"topic", "event", "key", "producer", "seq"}
 
 // onlyOnce refuses what would not count: a name misspelt or given twice must
 // not end in a message elsewhere than meant, or in one stored twice.
 func onlyOnce(query url.Values, h http.Header) error {
 	for name, values := range query {
 		switch {
-		case name != "topic" && name != "event" && name != "key":
-			return invalid("query", "has an unknown parameter %.64q; topic, event and key are known", name)
+		case !slices.Contains(queryNames[:], name):
+			return invalid("query", "has an unknown parameter %.64q; topic, event, key, producer and seq are known", name)
 		case len(values) > 1:
 			return invalid(name, "is given %d times in the query", len(values))
 		}
