@@ -4,9 +4,7 @@ package main_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -20,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"tickertape/internal/client"
 	"tickertape/internal/redistest"
 )
 
@@ -46,11 +43,10 @@ func TestPipe(t *testing.T) {
 	}
 	way := newWay(t, nodes)
 	heard := listenToLines(t, way)
-	publisher := startPipe(t, way.proxy.Addr, lines)
-
 	begin := time.Now()
+	publisher := startPipe(t, way.proxy.Addr, lines, lines/(cuts+1))
 	for cut := range cuts {
-		heard.await(t, lines*(cut+1)/(cuts+1), publisher)
+		publisher.awaitPart(t)
 		if cut == cuts/2 {
 			way.kill()
 		} else {
@@ -101,19 +97,26 @@ func (w *way) kill() {
 
 // pipe is a publisher in a process of its own.
 type pipe struct {
+	parts  chan struct{} // takes a token when the publisher has taken a part of its input
 	ended  chan struct{}
 	err    error
 	stderr lockedText
 }
 
-// startPipe has a publisher publish the numbers from 1 to lines.
-func startPipe(t *testing.T, addr string, lines int) *pipe {
+// padding makes lines so long that few of them fit between the test and the
+// publisher: when a part of them is written, the publisher is in the midst of
+// it.
+var padding = strings.Repeat(".", 100)
+
+// startPipe has a publisher publish the numbers from 1 to lines. It tells of
+// each part of them.
+func startPipe(t *testing.T, addr string, lines, part int) *pipe {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "publisher")
 	if out, err := exec.Command("go", "build", "-o", program, "../publisher").CombinedOutput(); err != nil {
 		t.Fatalf("build publisher: %v\n%s", err, out)
 	}
-	p := &pipe{ended: make(chan struct{})}
+	p := &pipe{parts: make(chan struct{}, lines/part), ended: make(chan struct{})}
 	cmd := exec.CommandContext(t.Context(), program, "pipe", "lines", "--url", "http://"+addr)
 	cmd.Stderr = &p.stderr
 	input, err := cmd.StdinPipe()
@@ -128,8 +131,11 @@ func startPipe(t *testing.T, addr string, lines int) *pipe {
 		defer input.Close()
 		w := bufio.NewWriter(input)
 		for n := range lines {
-			if _, err := fmt.Fprintln(w, n+1); err != nil {
+			if _, err := fmt.Fprintln(w, n+1, padding); err != nil {
 				return // it ended: its exit status says why
+			}
+			if (n+1)%part == 0 {
+				p.parts <- struct{}{}
 			}
 		}
 		_ = w.Flush()
@@ -143,6 +149,18 @@ func startPipe(t *testing.T, addr string, lines int) *pipe {
 		running.Wait()
 	})
 	return p
+}
+
+// awaitPart waits until the publisher has taken one more part of its input.
+func (p *pipe) awaitPart(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.parts:
+	case <-p.ended:
+		t.Fatalf("publisher ended too early: %v: %s", p.err, p.stderr.String())
+	case <-time.After(linesTime):
+		t.Fatalf("publisher takes no more: %s", p.stderr.String())
+	}
 }
 
 // await waits until the publisher has ended well.
@@ -160,109 +178,6 @@ func (p *pipe) await(t *testing.T) {
 
 // linesTime is how long the next part of the lines may take.
 const linesTime = 2 * time.Minute
-
-// lineListener checks that lines come once, in order.
-type lineListener struct {
-	mu    sync.Mutex
-	last  int
-	opens int
-	wrong []string
-	more  chan struct{} // closed and replaced when a line has come
-}
-
-func listenToLines(t *testing.T, w *way) *lineListener {
-	t.Helper()
-	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
-	hub, err := client.New("http://"+w.proxy.Addr, client.Options{Transport: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &lineListener{more: make(chan struct{})}
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		_, err := hub.Listen(ctx, client.ListenOptions{Topics: []string{"lines"}, All: true},
-			client.Handler{Event: l.event, Gap: l.gap, State: l.state})
-		if !errors.Is(err, context.Canceled) {
-			l.complain("the stream ended: %v", err)
-		}
-	})
-	t.Cleanup(func() { stop(); running.Wait() })
-	return l
-}
-
-func (l *lineListener) event(e client.Event) error {
-	data, err := e.Text()
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n, err := strconv.Atoi(data.Text); err != nil || n != l.last+1 {
-		l.wrong = append(l.wrong, fmt.Sprintf("%q came behind %d", data.Text, l.last))
-	} else {
-		l.last = n
-	}
-	close(l.more)
-	l.more = make(chan struct{})
-	return nil
-}
-
-func (l *lineListener) gap(g client.Gap) error {
-	l.complain("a gap of %s: %s", g.Topic, g.Reason)
-	return nil
-}
-
-func (l *lineListener) state(s client.State) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s.Connected {
-		l.opens++
-	}
-}
-
-func (l *lineListener) complain(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
-}
-
-// await waits until the line has come.
-func (l *lineListener) await(t *testing.T, line int, p *pipe) {
-	t.Helper()
-	limit := time.After(linesTime)
-	for {
-		l.mu.Lock()
-		last, more, wrong := l.last, l.more, l.wrong
-		l.mu.Unlock()
-		if last >= line {
-			return
-		}
-		if len(wrong) > 0 {
-			t.Fatalf("of %d things that are wrong, the first: %s", len(wrong), wrong[0])
-		}
-		select {
-		case <-more:
-		case <-limit:
-			t.Fatalf("line %d has come, line %d has not; publisher says: %s", last, line, p.stderr.String())
-		}
-	}
-}
-
-func (l *lineListener) judge(t *testing.T, lines int) {
-	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.wrong) > 0 || l.last != lines {
-		t.Errorf("the last line is %d of %d; wrong: %.500q", l.last, lines, l.wrong)
-	}
-}
-
-func (l *lineListener) opened() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.opens
-}
 
 // expectRetained reads how many lines the store has.
 func expectRetained(t *testing.T, url string, lines int) {
