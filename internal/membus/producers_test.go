@@ -2,6 +2,7 @@ package membus_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,10 @@ func TestProducersAreForgotten(t *testing.T) {
 						}
 					}
 				}
+				// One that is heard of again and again keeps no other one.
+				if r, err := bus.Publish(t.Context(), numbered("a", "other 0", 1)); err != nil || r[0].Duplicate {
+					t.Errorf("another producer, after its time: %+v, %v", r, err)
+				}
 				time.Sleep(time.Millisecond)
 				if duplicate(1) || !duplicate(1) || duplicate(2) {
 					t.Errorf("after %v the producer does not begin anew", c.want)
@@ -63,13 +68,14 @@ func TestProducersTakeMemory(t *testing.T) {
 	inBubble(t, limits, func(t *testing.T, bus *membus.Bus) {
 		fillUp := func(prefix string) (taken int) {
 			t.Helper()
-			for ; ; taken++ {
+			for ; taken < 1000; taken++ {
 				producer := fmt.Sprintf("%s%03d%s", prefix, taken, strings.Repeat("p", 100))
 				if _, err := bus.Publish(t.Context(), numbered("a", producer, 1)); err != nil {
 					expectFull(t, err)
-					return taken
+					break
 				}
 			}
+			return taken
 		}
 		first := fillUp("a")
 		if first < 80 || first > 120 {
@@ -80,6 +86,11 @@ func TestProducersTakeMemory(t *testing.T) {
 			if err != nil || r[0].Duplicate != (n == 1) {
 				t.Errorf("message %d of a known producer: %+v, %v", n, r, err)
 			}
+		}
+		// What is only repeated needs no room.
+		repeated := slices.Repeat(numbered("a", "a000"+strings.Repeat("p", 100), 3), 10)
+		if _, err := bus.Publish(t.Context(), repeated); err != nil {
+			t.Errorf("a message repeated: %v", err)
 		}
 		before := stateOf(t, bus)
 		batch := append(numbered("a", "a000"+strings.Repeat("p", 100), 5), numbered("a", "too many", 1)...)
