@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -57,11 +58,19 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HUB_URL", h.node.URL)
 			env.Setenv("HUB", h.node.URL)
 			env.Setenv("TZ", "UTC")
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
+			answers, err := filepath.Abs("../../internal/openai/testdata")
+			if err != nil {
+				return err
+			}
+			env.Setenv("ANSWERS", answers)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second to end
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "hub": hubCommand, "awaits": awaits, "retained": retained, "lossy": lossy, "mute": mute,
+			"interrupts": interrupts, "feeds": feeds,
 		},
 	})
 }
