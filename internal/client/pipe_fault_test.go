@@ -119,8 +119,11 @@ func TestPipeGoesOnElsewhere(t *testing.T) {
 	t.Parallel()
 	h := newHarmed(t)
 	c := h.client(t, client.Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	messages := make(chan event.Message)
 	var early *client.Error
+	told := make(chan struct{})
 	progress := func(tally client.Tally, err error, wait time.Duration) {
 		if err == nil {
 			return
@@ -131,6 +134,7 @@ func TestPipeGoesOnElsewhere(t *testing.T) {
 		}
 		early = e
 		h.Target(h.nodes[1].Addr)
+		close(told)
 	}
 	go func() {
 		defer close(messages)
@@ -140,10 +144,15 @@ func TestPipeGoesOnElsewhere(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		h.nodes[0].Web.EndStreams()
+		select {
+		case <-told:
+		case <-ctx.Done():
+			return
+		}
 		messages <- text("t", "2")
 		messages <- text("t", "3")
 	}()
-	tally, err := c.Pipe(t.Context(), messages, client.PipeOptions{MaxTime: time.Hour, Progress: progress})
+	tally, err := c.Pipe(ctx, messages, client.PipeOptions{MaxTime: time.Hour, Progress: progress})
 	if err != nil || tally.Accepted != 4 || early == nil || early.Status != http.StatusServiceUnavailable {
 		t.Errorf("%+v, %v, after %v", tally, err, early)
 	}
