@@ -77,3 +77,18 @@ func note(file, line string) {
 	_, _ = f.WriteString(line)
 	_ = f.Close()
 }
+
+// posts TYPE TOPIC FILE publishes a file as a body of a type, without the
+// command.
+func posts(ts *testscript.TestScript, _ bool, args []string) {
+	file, err := os.Open(ts.MkAbs(args[2]))
+	ts.Check(err)
+	defer file.Close()
+	response, err := http.Post(hubsOf(ts).node.URL+"/publish?topic="+args[1], args[0], file)
+	ts.Check(err)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		answer, _ := io.ReadAll(response.Body)
+		ts.Fatalf("%s: %s", response.Status, answer)
+	}
+}

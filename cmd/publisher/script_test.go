@@ -70,7 +70,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "hub": hubCommand, "awaits": awaits, "retained": retained, "lossy": lossy, "mute": mute,
-			"interrupts": interrupts, "feeds": feeds,
+			"interrupts": interrupts, "feeds": feeds, "posts": posts,
 		},
 	})
 }
