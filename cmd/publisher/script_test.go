@@ -130,7 +130,7 @@ func hubCommand(ts *testscript.TestScript, _ bool, args []string) {
 func awaits(ts *testscript.TestScript, _ bool, args []string) {
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(patience)
 	for {
 		content, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && strings.Contains(string(content), args[1]) {
