@@ -81,6 +81,9 @@ func (f *flow) run(ctx context.Context, from source) error {
 
 	messages, ended := make(chan event.Message), make(chan struct{})
 	put := func(ctx context.Context, m event.Message) error {
+		if ctx.Err() != nil { // else chance would decide
+			return ctx.Err()
+		}
 		select {
 		case messages <- m:
 			return nil

@@ -3,11 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"tickertape/internal/event"
 	"tickertape/internal/sse"
@@ -79,7 +79,8 @@ func (p *pipe) readNDJSON(ctx context.Context, in io.Reader, put putter) error {
 // readSSE follows the rules that the hub has for bodies of this kind.
 func (p *pipe) readSSE(ctx context.Context, in io.Reader, put putter) error {
 	d := sse.NewDecoder(in, maxItem)
-	for number := 1; ; number++ {
+	last := false
+	for number := 1; !last; number++ {
 		e, err := d.Next()
 		if errors.Is(err, sse.ErrTooLong) {
 			return badItem("event", number, fmt.Errorf("it is over %d MiB", maxItem>>20))
@@ -87,35 +88,21 @@ func (p *pipe) readSSE(ctx context.Context, in io.Reader, put putter) error {
 		if err != nil {
 			return endOfInput(err)
 		}
-		m := p.message(e.Data)
-		switch name := e.Name; {
-		case name == event.DefaultName && e.Data == "[DONE]":
-			return nil
-		case name == event.DefaultName:
-		case name == "hub.open", name == "hub.heartbeat", name == "hub.cursor":
-			continue // how the other hub's connection fares
-		case name == "error", name == "open", name == "hub", strings.HasPrefix(name, "hub."):
-			// Browsers and hubs give these a meaning of their own.
-			m.Name = "upstream." + name
-		default:
-			m.Name = name
+		as := event.FromStream(e.Name, e.Data)
+		last = as.Last
+		if as.Skip {
+			continue
 		}
+		m := p.message(e.Data)
+		m.Name = cmp.Or(as.Name, m.Name)
 		if err := m.Validate(); err != nil {
 			return badItem("event", number, err)
 		}
 		if err := put(ctx, m); err != nil {
 			return err
 		}
-		if lastOfResponses(e.Name) {
-			return nil
-		}
 	}
-}
-
-// lastOfResponses reports whether an event is the last one of a stream of
-// OpenAI's Responses, which has no end mark.
-func lastOfResponses(name string) bool {
-	return name == "response.completed" || name == "response.failed" || name == "response.incomplete"
+	return nil
 }
 
 // endOfInput returns what a reader's error means: nothing at the end.

@@ -55,7 +55,7 @@ func (*commands) Help() string {
 
 "publisher COMMAND --help" tells more of each, with examples.
 
-Ctrl-C ends every command in order: it says how far it came. A second one ends it at once.
+Ctrl-C ends pipe, quotes, news and listen in order: they say how far they came. A second one ends them at once.
 
 Exit codes:
 

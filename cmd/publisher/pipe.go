@@ -93,7 +93,7 @@ func (p *pipe) Run(hub *client.Client, std streams) error {
 	err = f.run(ctx, func(ctx context.Context, put putter) error {
 		return p.read(ctx, interruptible(ctx, std.in), put)
 	})
-	if errors.Is(err, errInterrupted) && p.Format != "openai" {
+	if (errors.Is(err, errInterrupted) || client.Passing(err)) && p.Format != "openai" {
 		std.note("to go on: run it again on the same input from its begin, with --producer %s%s", f.options.Producer, p.seqFlag())
 	}
 	return err

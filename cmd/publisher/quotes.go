@@ -51,7 +51,7 @@ Examples:
 func (q *quotesCmd) Validate() error {
 	switch {
 	case q.CSV == "" && len(q.Simulate) == 0:
-		return errors.New("say where the quotes come from: --csv FILE or --simulate SYM,...")
+		return errors.New("say where the quotes come from: --csv FILE or --simulate SYM")
 	case !(q.Rate >= 0 && q.Rate <= 1e6):
 		return errors.New("--rate must be a number from 0 to 1000000")
 	case q.Count < 0:

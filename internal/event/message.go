@@ -75,10 +75,16 @@ func checkName(name string) error {
 	switch {
 	case name == "error", name == "open":
 		return invalid("event", "%q is reserved: browsers fire their own %s handler for it", name, name)
-	case name == "hub", strings.HasPrefix(name, "hub."):
+	case reserved(name):
 		return invalid("event", "%q is reserved: names that begin with hub. are the hub's own", name)
 	}
 	return nil
+}
+
+// reserved reports whether the name has a meaning of its own for browsers or
+// hubs.
+func reserved(name string) bool {
+	return name == "error" || name == "open" || name == "hub" || strings.HasPrefix(name, "hub.")
 }
 
 func checkText(field, s string, limit int) error {

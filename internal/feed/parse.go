@@ -73,48 +73,43 @@ func parsePage(body []byte) (page *gofeed.Feed, err error) {
 	return gofeed.NewParser().Parse(bytes.NewReader(body))
 }
 
-// decode returns a page in UTF-8, unless it says itself what it is in: then
-// the parser knows. A bad byte in UTF-8, like a character that was cut in half,
-// costs that character and not the feed.
+// decode returns a page in UTF-8, without the declaration that may say anything
+// else. A bad byte in UTF-8, like a character that was cut in half, costs that
+// character and not the feed.
 func decode(body []byte, contentType string) ([]byte, error) {
-	label := declared(body)
+	label, body := declared(body)
 	if label == "" {
 		_, parameters, _ := mime.ParseMediaType(contentType)
 		label = parameters["charset"]
-		if label != "" && !isUTF8(label) {
-			r, err := charset.NewReaderLabel(label, bytes.NewReader(body))
-			if err != nil {
-				return nil, fmt.Errorf("the feed's character set is %.40q, which is not known", label)
-			}
-			return io.ReadAll(r)
-		}
 	}
-	if label != "" && !isUTF8(label) {
-		return body, nil
+	if label == "" || strings.EqualFold(label, "utf-8") || strings.EqualFold(label, "utf8") {
+		return bytes.ToValidUTF8(body, []byte("\ufffd")), nil
 	}
-	return bytes.ToValidUTF8(body, []byte("\ufffd")), nil
+	r, err := charset.NewReaderLabel(label, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("the feed's character set is %.40q, which is not known", label)
+	}
+	return io.ReadAll(r)
 }
 
-func isUTF8(label string) bool {
-	return strings.EqualFold(label, "utf-8") || strings.EqualFold(label, "utf8") || strings.EqualFold(label, "us-ascii")
-}
-
-// declared returns the character set that an XML declaration names.
-func declared(body []byte) string {
-	declaration, _, ok := bytes.Cut(body[:min(len(body), 512)], []byte("?>"))
-	if !ok || !bytes.Contains(declaration, []byte("<?xml")) {
-		return ""
+// declared returns the character set that a page says it is in, and the page
+// without that.
+func declared(body []byte) (label string, rest []byte) {
+	begin := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\ufeff")), " \t\r\n")
+	if !bytes.HasPrefix(begin, []byte("<?xml ")) {
+		return "", body
 	}
-	_, after, ok := strings.Cut(string(declaration), "encoding")
+	declaration, rest, ok := bytes.Cut(begin, []byte("?>"))
 	if !ok {
-		return ""
+		return "", body
 	}
+	_, after, _ := strings.Cut(string(declaration), "encoding")
 	after = strings.TrimLeft(after, " \t\r\n=")
 	if after == "" || after[0] != '"' && after[0] != '\'' {
-		return ""
+		return "", rest
 	}
-	label, _, _ := strings.Cut(after[1:], after[:1])
-	return label
+	label, _, _ = strings.Cut(after[1:], after[:1])
+	return label, rest
 }
 
 var errTooDeep = errors.New("the feed's elements are too deep in one another")

@@ -1,9 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"io"
-	"strings"
 
 	"tickertape/internal/event"
 	"tickertape/internal/sse"
@@ -37,38 +37,13 @@ func (b *sseBody) next() (event.Message, int, error) {
 			return event.Message{}, 0, bodyError(err)
 		}
 		b.number++
-		if e.Name == event.DefaultName && e.Data == "[DONE]" {
-			b.ended = true
-			break
-		}
-		name, ok := b.name(e.Name)
-		if !ok {
+		as := event.FromStream(e.Name, e.Data)
+		b.ended = as.Last
+		if as.Skip {
 			continue
 		}
-		b.ended = lastOf(e.Name)
-		m := event.Message{Topic: event.Topic(b.defaults.Topic), Name: name, Key: b.defaults.Key, Data: event.Data{Text: e.Data}}
+		m := event.Message{Topic: event.Topic(b.defaults.Topic), Name: cmp.Or(as.Name, b.defaults.Name), Key: b.defaults.Key, Data: event.Data{Text: e.Data}}
 		return m, b.number, m.Validate()
 	}
 	return event.Message{}, 0, errEndMark
-}
-
-// name returns the name of the message that an event becomes, or that it
-// becomes none. Names to which browsers and hubs give a meaning of their own
-// are the upstream's here.
-func (b *sseBody) name(name string) (string, bool) {
-	switch {
-	case name == "hub.open", name == "hub.heartbeat", name == "hub.cursor":
-		return "", false // how the other hub's connection fares
-	case name == "error", name == "open", name == "hub", strings.HasPrefix(name, "hub."):
-		return "upstream." + name, true
-	case name == event.DefaultName:
-		return b.defaults.Name, true
-	}
-	return name, true
-}
-
-// lastOf reports whether an event is the last one of a stream of OpenAI's
-// Responses API, which has no end mark.
-func lastOf(name string) bool {
-	return name == "response.completed" || name == "response.failed" || name == "response.incomplete"
 }
