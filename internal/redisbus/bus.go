@@ -71,6 +71,7 @@ type Bus struct {
 	log     *slog.Logger
 	witness *witness
 	lane    *lane
+	counts  counts
 	stop    func()
 
 	mu     sync.Mutex

@@ -38,7 +38,9 @@ type Server struct {
 	log     *slog.Logger
 	engine  *gin.Engine
 
-	outage   outage
+	tally    tally
+	outage   outage // of the store
+	crowd    outage // of room for streams
 	draining atomic.Bool
 }
 
@@ -54,7 +56,7 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 		}
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{hub: h, bus: bus, streams: streams, options: o, log: o.Log, engine: gin.New()}
+	s := &Server{hub: h, bus: bus, streams: streams, options: o, log: o.Log, engine: gin.New(), tally: newTally()}
 	s.engine.RedirectTrailingSlash = false // browsers would come back to the target for ever
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.ContextWithFallback = true
@@ -84,7 +86,7 @@ func (s *Server) routes() error {
 	}
 	open.HEAD("/healthz", alive)
 	open.HEAD("/readyz", s.ready)
-	publish := s.engine.Group("/publish", s.sameOrigin)
+	publish := s.engine.Group("/publish", s.countRequest, s.sameOrigin)
 	if len(s.options.PublishOrigins) > 0 {
 		publish.Use(cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins,
 			AllowMethods: []string{http.MethodPost}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
