@@ -86,8 +86,9 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	memory, redis := start(t, membus.New(membus.Options{}), nodetest.Options{}), start(t, bus, nodetest.Options{})
 	got, want := map[string]family{}, documented(t)
 	for _, n := range []*node{memory, redis} {
-		n.publish("?topic=news", "text/plain", "one")
-		n.publish("", "image/png", "one")
+		for _, media := range []string{"text/plain", "application/json", "application/x-ndjson", "text/event-stream", "image/png"} {
+			n.publish("?topic=news", media, "one")
+		}
 		text := n.scrape()
 		shown(got, text)
 		problems, err := promlint.New(strings.NewReader(text)).Lint()

@@ -1,7 +1,6 @@
 package metrics_test
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"maps"
@@ -116,6 +115,20 @@ func (n *node) expect(what string, before map[string]float64, want map[string]fl
 	n.t.FailNow()
 }
 
+// await waits until the metrics are as they should.
+func (n *node) await(what string, holds func(now map[string]float64) bool) {
+	n.t.Helper()
+	for limit := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		now := n.samples()
+		if holds(now) {
+			return
+		}
+		if time.Now().After(limit) {
+			n.t.Fatalf("waited in vain until %s: %v", what, now)
+		}
+	}
+}
+
 // publish sends a body and returns the answer's status.
 func (n *node) publish(query, contentType, body string) int {
 	n.t.Helper()
@@ -130,28 +143,28 @@ func (n *node) publish(query, contentType, body string) int {
 	return answer.StatusCode
 }
 
-// stream is an open stream that is read all the time.
-type stream struct {
+// listener is an open stream that is read all the time.
+type listener struct {
 	body    io.ReadCloser
 	reading sync.WaitGroup
 
-	mu     sync.Mutex
-	bytes  int
-	events map[string]int
-	id     string
+	mu  sync.Mutex
+	all strings.Builder
 }
 
-func (n *node) listen(query string) *stream {
+func (n *node) listen(query string) *listener {
 	n.t.Helper()
 	answer, err := n.client.Get(n.URL + "/events?" + query)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	s := &stream{body: answer.Body, events: map[string]int{}}
+	s := &listener{body: answer.Body}
 	s.reading.Go(func() {
-		for r := bufio.NewReader(answer.Body); ; {
-			line, err := r.ReadString('\n')
-			s.take(line)
+		for b := make([]byte, 4<<10); ; {
+			n, err := answer.Body.Read(b)
+			s.mu.Lock()
+			s.all.Write(b[:n])
+			s.mu.Unlock()
 			if err != nil {
 				return
 			}
@@ -161,29 +174,24 @@ func (n *node) listen(query string) *stream {
 	return s
 }
 
-func (s *stream) take(line string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bytes += len(line)
-	name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-	switch name {
-	case "id":
-		s.id = value
-	case "event":
-		s.events[value]++
-	}
-}
-
-func (s *stream) close() {
+func (s *listener) close() {
 	_ = s.body.Close()
 	s.reading.Wait()
 }
 
-// got returns how many bytes have come, and the last id.
-func (s *stream) got() (bytes int, id string) {
+// text returns what has come.
+func (s *listener) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.bytes, s.id
+	return s.all.String()
+}
+
+// id returns the last id that has come.
+func (s *listener) id() string {
+	text := s.text()
+	_, id, _ := strings.Cut(text[strings.LastIndex(text, "id: "):], " ")
+	id, _, _ = strings.Cut(id, "\n")
+	return id
 }
 
 // labelled names a sample.
