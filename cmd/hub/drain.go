@@ -88,7 +88,8 @@ func (n *node) serve(ctx context.Context, listener net.Listener, d drain) error 
 
 // end is not ready first, goes on as before until balancers have seen that,
 // sends every stream's client away with advice when to come back, and waits
-// for the requests in flight. A failure ends the waiting.
+// for the requests in flight. Those that would go on publishing are told at
+// once how far they came. A failure ends the waiting.
 func (n *node) end(failed context.Context, d drain) error {
 	n.web.Drain()
 	if !n.bus.shared {
@@ -101,6 +102,7 @@ func (n *node) end(failed context.Context, d drain) error {
 	case <-failed.Done():
 		d.window = 0
 	}
+	n.web.EndStreams()
 	ctx := context.WithoutCancel(failed)
 	closing, cancel := context.WithTimeout(ctx, d.window+closeTime)
 	defer cancel()

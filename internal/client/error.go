@@ -20,8 +20,12 @@ type Error struct {
 	Status int
 	Detail string // what is wrong
 	Hint   string // what to do about it; may be empty
-	Item   *int   // which message of a batch, from 0; nil if it is not one of them
+	Item   *int   // which message of a batch or stream, from 0; nil if it is not one of them
 	Stored string // of a failed publish: "no" or "unknown"; empty when refused
+	// What was accepted of a stream before.
+	Published  int
+	Duplicates int
+	LastID     string
 	// RetryAfter is how long the hub asks to wait; 0 if it did not say.
 	RetryAfter time.Duration
 }
@@ -78,6 +82,7 @@ type problem struct {
 	Hint   string `json:"hint"`
 	Item   *int   `json:"item"`
 	Stored string `json:"stored"`
+	taken
 }
 
 // answerError turns an answer into an Error. Proxies answer in their own way:
@@ -99,6 +104,7 @@ func answerError(r *http.Response) *Error {
 		return e
 	}
 	e.Detail, e.Hint, e.Item, e.Stored = p.Detail, p.Hint, p.Item, p.Stored
+	e.Published, e.Duplicates, e.LastID = p.Published, p.Duplicates, p.LastID
 	return e
 }
 

@@ -5,7 +5,6 @@ package membus
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -20,7 +19,10 @@ type Options struct {
 	Retention    event.Retention // of each topic
 	MaxBytes     int             // of all topics together; over it publishes are refused. 1 GiB
 	RememberKeys time.Duration   // how long idempotency keys are remembered. 5 min
-	Beat         time.Duration   // how often the watermark follows the clock. 1 s
+	// RememberProducers is how long a producer's number is remembered after
+	// its last message. 24 h
+	RememberProducers time.Duration
+	Beat              time.Duration // how often the watermark follows the clock. 1 s
 }
 
 func (o Options) withDefaults() Options {
@@ -30,6 +32,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RememberKeys == 0 {
 		o.RememberKeys = 5 * time.Minute
+	}
+	if o.RememberProducers == 0 {
+		o.RememberProducers = 24 * time.Hour
 	}
 	if o.Beat == 0 {
 		o.Beat = time.Second
@@ -53,6 +58,7 @@ type Bus struct {
 	forgotten event.Position
 	topics    map[event.Topic]*topic
 	keys      keyring
+	producers producers
 	bytes     int
 	sinks     map[*event.Sink]struct{}
 	closed    bool
@@ -69,6 +75,8 @@ func New(o Options) *Bus {
 		topics:  map[event.Topic]*topic{},
 		keys:    keyring{known: map[scopedKey]remembered{}},
 		sinks:   map[*event.Sink]struct{}{},
+
+		producers: newProducers(),
 	}
 }
 
@@ -105,7 +113,7 @@ func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
 func (b *Bus) beat(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.bytes -= b.keys.expire(now)
+	b.bytes -= b.keys.expire(now) + b.producers.expire(now)
 	b.sweep(now)
 	b.clock = b.clock.Next(now)
 	b.feed(nil)
@@ -153,89 +161,6 @@ func (b *Bus) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-}
-
-var (
-	errFull   = errors.New("the memory of the bus is full until some of it expires; the hub's --memory and --retain settings say how much that is")
-	errClosed = errors.New("the node is closing")
-)
-
-// Publish stores and announces messages.
-func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, &event.UnavailableError{RetryAfter: time.Second, Err: err}
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	b.bytes -= b.keys.expire(now)
-
-	// First everything that can refuse, then everything that changes.
-	claims, err := b.keys.check(messages)
-	if err != nil {
-		return nil, err
-	}
-	if b.closed {
-		return nil, &event.UnavailableError{RetryAfter: time.Second, Err: errClosed}
-	}
-	if b.bytes+b.cost(messages) > b.options.MaxBytes {
-		return nil, &event.UnavailableError{RetryAfter: 5 * time.Second, Err: errFull}
-	}
-	receipts := make([]event.Receipt, len(messages))
-	events := make([]event.Event, 0, len(messages))
-	for i, m := range messages {
-		if first, ok := b.keys.known[claims[i].key]; ok && claims[i].key.key != "" {
-			receipts[i] = event.Receipt{Topic: m.Topic, Cursor: first.cursor, Duplicate: true}
-			continue
-		}
-		e := b.append(m, now)
-		events = append(events, e)
-		receipts[i] = event.Receipt{Topic: m.Topic, Cursor: e.Cursor()}
-		if m.IdempotencyKey != "" {
-			b.bytes += b.keys.remember(claims[i], e.Cursor(), now.Add(b.options.RememberKeys))
-		}
-	}
-	if len(events) > 0 {
-		b.feed(events)
-	}
-	return receipts, nil
-}
-
-// cost bounds from above what the messages add to b.bytes: what they take,
-// less what their topics cut off to keep their limits.
-func (b *Bus) cost(messages []event.Message) (sum int) {
-	type share struct{ messages, bytes int }
-	shares := map[event.Topic]share{}
-	for _, m := range messages {
-		s := shares[m.Topic]
-		shares[m.Topic] = share{s.messages + 1, s.bytes + size(m)}
-		sum += keyCost(m.IdempotencyKey)
-	}
-	for name, s := range shares {
-		sum += s.bytes
-		if t := b.topics[name]; t != nil {
-			sum -= t.excess(s.messages, s.bytes, b.options.Retention)
-		} else {
-			sum += topicCost(name)
-		}
-	}
-	return sum
-}
-
-func (b *Bus) append(m event.Message, now time.Time) event.Event {
-	t := b.topics[m.Topic]
-	if t == nil {
-		t = newTopic(m.Topic, b.forgotten, b.options.Retention.Age)
-		b.topics[m.Topic] = t
-		b.bytes += t.overhead()
-	}
-	b.clock = b.clock.Next(now)
-	e := event.Event{Epoch: b.epoch, Position: b.clock, Prev: t.last,
-		Topic: m.Topic, Name: m.Name, Key: m.Key, Data: m.Data}
-	b.bytes += t.append(e, size(m))
-	b.bytes -= t.trim(b.options.Retention, b.clock)
-	b.bytes -= t.expire(now, b.options.Retention.Age)
-	return e
 }
 
 // History reads a part of a topic.

@@ -38,13 +38,13 @@ func keyCost(key string) int {
 	return 300 + len(key)
 }
 
-// check returns each message's claim, or an ItemError for the first message
+// check returns each fresh message's claim, or an ItemError for the first one
 // whose key was used for another one, before or earlier in the same call.
-func (k *keyring) check(messages []event.Message) ([]claim, error) {
+func (k *keyring) check(messages []event.Message, fresh []bool) ([]claim, error) {
 	claims := make([]claim, len(messages))
 	var here map[scopedKey][sha256.Size]byte
 	for i, m := range messages {
-		if m.IdempotencyKey == "" {
+		if m.IdempotencyKey == "" || !fresh[i] {
 			continue
 		}
 		c := claim{scopedKey{m.Topic, m.IdempotencyKey}, m.Digest()}

@@ -104,6 +104,7 @@ func (out emitter) publishes(s web.PublishStats) {
 				s.Messages[web.Messages{Body: body, Outcome: outcome}], "body", body, "outcome", outcome)
 		}
 	}
+	out.gauge("streams_in", "Publish requests whose body is a stream that is still open.", float64(s.Open))
 	if len(s.Requests) == 0 {
 		s.Requests = map[web.Requests]uint64{{Body: web.BodyJSON, Code: 200}: 0}
 	}

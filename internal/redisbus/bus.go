@@ -41,8 +41,11 @@ type Options struct {
 	Prefix       string          // of all keys and channels. DefaultPrefix
 	Retention    event.Retention // of each topic; the same for all nodes
 	RememberKeys time.Duration   // how long idempotency keys are remembered. 5 min
-	Beat         time.Duration   // how often the node makes itself heard. 1 s
-	Log          *slog.Logger
+	// RememberProducers is how long a producer's number is remembered after
+	// its last message. 24 h
+	RememberProducers time.Duration
+	Beat              time.Duration // how often the node makes itself heard. 1 s
+	Log               *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -52,6 +55,9 @@ func (o Options) withDefaults() Options {
 	o.Retention = o.Retention.WithDefaults()
 	if o.RememberKeys == 0 {
 		o.RememberKeys = 5 * time.Minute
+	}
+	if o.RememberProducers == 0 {
+		o.RememberProducers = 24 * time.Hour
 	}
 	if o.Beat == 0 {
 		o.Beat = time.Second

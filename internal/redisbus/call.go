@@ -64,12 +64,12 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	}
 	a.args = append(a.args, s.run, number, floor.String(), formatEpoch(c.known.Epoch), nonce(),
 		o.Retention.Messages, o.Retention.Bytes, o.Retention.Age.Milliseconds(), o.RememberKeys.Milliseconds(),
-		k.wire(), l.name, len(names), len(c.groups), c.known.Position.String())
+		k.wire(), l.name, len(names), len(c.groups), c.known.Position.String(), o.RememberProducers.Milliseconds())
 	for _, t := range names {
 		a.keys = append(a.keys, k.log(t), k.meta(t))
 		a.args = append(a.args, string(t))
 	}
-	once := 0
+	more := moreKeys{before: len(a.keys), seqs: map[scope]int{}}
 	for _, g := range c.groups {
 		a.args = append(a.args, g.count(), s.inRedis(g.deadline).UnixMilli())
 		for _, m := range g.messages {
@@ -77,21 +77,48 @@ func (c *call) arguments(l *lane, s *session) arguments {
 			if m.Data.JSON {
 				kind = jsonKind
 			}
-			number, digest := 0, ""
-			if m.IdempotencyKey != "" {
-				once++
-				number = once
-				sum := m.Digest()
-				digest = string(sum[:])
-				a.keys = append(a.keys, k.once(m.Topic, m.IdempotencyKey))
-			}
-			a.args = append(a.args, topics[m.Topic], kind, m.Name, m.Key, m.Data.Text, number, digest)
+			once, digest := more.once(&a, k, m)
+			a.args = append(a.args, topics[m.Topic], kind, m.Name, m.Key, m.Data.Text, once, digest, more.seq(&a, k, m), m.Seq)
 		}
 		for _, x := range g.losses {
-			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), 0, "")
+			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), 0, "", 0, 0)
 		}
 	}
 	return a
+}
+
+// moreKeys adds the keys of what is remembered of messages, and numbers them,
+// from 1. Without such a key the number is 0.
+type moreKeys struct {
+	before int // keys of other kinds
+	seqs   map[scope]int
+}
+
+// scope is within what a message has its number.
+type scope struct {
+	topic    event.Topic
+	producer string
+}
+
+func (x moreKeys) once(a *arguments, k keys, m event.Message) (number int, digest string) {
+	if m.IdempotencyKey == "" {
+		return 0, ""
+	}
+	a.keys = append(a.keys, k.once(m.Topic, m.IdempotencyKey))
+	sum := m.Digest()
+	return len(a.keys) - x.before, string(sum[:])
+}
+
+func (x moreKeys) seq(a *arguments, k keys, m event.Message) (number int) {
+	if m.Producer == "" {
+		return 0
+	}
+	of := scope{m.Topic, m.Producer}
+	if x.seqs[of] == 0 {
+		a.keys = append(a.keys, k.seq(m.Topic, m.Producer))
+		x.seqs[of] = len(a.keys) - x.before
+	}
+	return x.seqs[of]
 }
 
 // topics numbers the call's topics, from 1.
@@ -175,9 +202,13 @@ func (r *answerReader) outcome(g *group, clock event.Clock) outcome {
 	return o
 }
 
-// receipt reads "<position>", or "<epoch>@<position>" of a duplicate.
+// receipt reads "<position>", or of a duplicate "<epoch>@<position>", or "old"
+// where that is not known.
 func (r *answerReader) receipt(t event.Topic, epoch event.Epoch) event.Receipt {
 	word := r.next()
+	if word == "old" {
+		return event.Receipt{Topic: t, Duplicate: true}
+	}
 	of, at, duplicate := strings.Cut(word, "@")
 	if !duplicate {
 		at = word

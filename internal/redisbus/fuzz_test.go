@@ -62,6 +62,8 @@ func FuzzParseAnnouncement(f *testing.F) {
 // receipt for each message.
 func FuzzParseAnswer(f *testing.F) {
 	f.Add("2.7 5-0 9-1 1700000000000 1 1.3 4-0 ok 9-0 1.3@2-0")
+	f.Add("2.7 5-0 9-1 1700000000000 0 ok old 2.7@8-0")
+	f.Add("2.7 5-0 9-1 1700000000000 0 ok old")
 	f.Add("2.7 5-0 9-1 1700000000000 0 late")
 	f.Add("2.7 5-0 9-1 1700000000000 0 reused:1")
 	f.Add("2.7 5-0 9-1 1700000000000 0 reused:2")
@@ -81,6 +83,9 @@ func FuzzParseAnswer(f *testing.F) {
 			t.Errorf("%q gives %+v at %+v", answer, receipts, clock)
 		}
 		for _, r := range receipts {
+			if r.Cursor == (event.Cursor{}) && r.Duplicate {
+				continue // older than what its producer is remembered for
+			}
 			if r.Cursor.Epoch.Store != 1 || !r.Duplicate && r.Cursor.Epoch != clock.Epoch {
 				t.Errorf("%q gives %+v at %+v", answer, r, clock)
 			}

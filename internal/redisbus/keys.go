@@ -35,6 +35,12 @@ func (k keys) once(t event.Topic, key string) string {
 	return k.prefix + "once:" + string(t) + "/" + key
 }
 
+// seq is a hash: the highest number of a producer's messages to the topic, and
+// that one's place.
+func (k keys) seq(t event.Topic, producer string) string {
+	return k.prefix + "seq:" + string(t) + "/" + producer
+}
+
 // lane is a hash: the last call of a node's publish lane, and its answer.
 func (k keys) lane(name string) string { return k.prefix + "lane:" + name }
 

@@ -4,7 +4,7 @@
 --
 -- KEYS  1 clock  2 epochs  3 topics  4 names  5 lane
 --       then of each topic in the call its log and its meta
---       then the once keys that the messages name
+--       then the once keys and the seq keys that the messages name
 -- ARGV  1 run id of the server, as this connection learned it when it was made
 --       2 number of the call, rising with each call of this lane; 0: a beat
 --       3 position that every new one has to lie behind
@@ -15,10 +15,12 @@
 --       10 channel of the wire  11 name of the lane
 --       12 number of topics  13 number of groups
 --       14 where the caller knows the clock of that epoch to have stood
+--       15 milliseconds that producers are remembered
 --       then the names of the topics
 --       then each group: number of its messages, deadline in Redis' milliseconds
 --       then each message: number of its topic, kind, event name, key, data,
---       number of its once key (0: none), digest
+--       number of its once key (0: none), digest, number of its seq key (0:
+--       none), seq. Both kinds of keys are counted together.
 --       Kinds: t text, j JSON; l is no message but the report of a loss, its
 --       name being the ended epoch, its data a position in it.
 --
@@ -27,7 +29,8 @@
 --   number of ended epochs, and these, if the caller knew another epoch
 --   then for each group "late", "reused:<number of message>", or "ok" and for
 --   each message its position, "<epoch>@<position>" of an earlier one with its
---   key, or "-" for a loss that was known.
+--   key or seq, "old" if its producer's highest seq lies beyond its own, or "-"
+--   for a loss that was known.
 -- Or only "fenced": the lane has given this call up.
 --
 -- All reads and refusals come first, then XADD, the only write that can fail
@@ -36,6 +39,7 @@
 local clockKey, epochsKey, topicsKey, namesKey, laneKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local run, call, nonce = ARGV[1], tonumber(ARGV[2]), ARGV[5]
 local keepMessages, keepBytes, keepMS, onceMS = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local seqMS = tonumber(ARGV[15])
 local topicCount, groupCount = tonumber(ARGV[12]), tonumber(ARGV[13])
 -- What is remembered of a topic outlives its log, so that the sweep finds it.
 local metaMS = keepMS + 3600000
@@ -92,7 +96,7 @@ raise(ARGV[3])
 -- What is known of the topics.
 local topics = {}
 for i = 1, topicCount do
-  local t = { name = ARGV[14 + i], log = KEYS[4 + 2 * i], meta = KEYS[5 + 2 * i] }
+  local t = { name = ARGV[15 + i], log = KEYS[4 + 2 * i], meta = KEYS[5 + 2 * i] }
   local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost')
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.length = redis.call('XLEN', t.log)
@@ -133,10 +137,23 @@ local function gone(of, p)
   return of ~= epoch and tonumber(string.match(of, '^%d+')) > first
 end
 
--- Which groups can be taken.
-local onceBase = 5 + 2 * topicCount
-local at = 15 + topicCount
-local groups, here = {}, {}
+-- What a producer's highest message is, as far as the store knows: its seq, and
+-- the answer that it got.
+local stored = {}
+local function highest(key)
+  if not stored[key] then
+    local known = redis.call('HMGET', key, 'last', 'answer')
+    stored[key] = { seq = tonumber(known[1] or -1), answer = known[2] }
+  end
+  return stored[key]
+end
+
+-- Which groups can be taken. Of the groups before, here holds the messages that
+-- were the first with their once key, and highestHere those with the highest
+-- seq of their seq key; claimed and raised hold those of the group itself.
+local moreBase = 5 + 2 * topicCount
+local at = 16 + topicCount
+local groups, here, highestHere = {}, {}, {}
 for g = 1, groupCount do
   local count, deadline = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   at = at + 2
@@ -144,21 +161,34 @@ for g = 1, groupCount do
   if now > deadline then
     group.verdict = 'late'
   end
-  local claimed = {}
+  local claimed, raised = {}, {}
   for i = 1, count do
     local m = { topic = topics[tonumber(ARGV[at])], kind = ARGV[at + 1], name = ARGV[at + 2], key = ARGV[at + 3],
-      data = ARGV[at + 4], once = KEYS[onceBase + tonumber(ARGV[at + 5])], digest = ARGV[at + 6] }
-    if ARGV[at + 5] == '0' then
-      m.once = nil
+      data = ARGV[at + 4], digest = ARGV[at + 6] }
+    if ARGV[at + 5] ~= '0' then
+      m.once = KEYS[moreBase + tonumber(ARGV[at + 5])]
     end
-    at = at + 7
+    if ARGV[at + 7] ~= '0' then
+      m.producer, m.seq = KEYS[moreBase + tonumber(ARGV[at + 7])], tonumber(ARGV[at + 8])
+    end
+    at = at + 9
     group[i] = m
     if group.verdict == 'ok' and m.kind == 'l' then
       -- Once for a topic, and not in a call that begins another epoch.
       if turns or redis.call('HEXISTS', m.topic.meta, 'lost:' .. m.name) == 1 or not gone(m.name, m.data) then
         m.answer = '-'
       end
-    elseif group.verdict == 'ok' and m.once then
+    elseif group.verdict == 'ok' and m.producer then
+      local top = raised[m.producer] or highestHere[m.producer] or highest(m.producer)
+      if m.seq > top.seq then
+        raised[m.producer] = m
+      elseif m.seq == top.seq then
+        m.first = top
+      else
+        m.answer = 'old'
+      end
+    end
+    if group.verdict == 'ok' and m.once and not m.first and not m.answer then
       local first = claimed[m.once] or here[m.once]
       local digest, answer
       if first then
@@ -181,6 +211,9 @@ for g = 1, groupCount do
   if group.verdict == 'ok' then
     for key, m in pairs(claimed) do
       here[key] = m
+    end
+    for key, m in pairs(raised) do
+      highestHere[key] = m
     end
   end
   groups[g] = group
@@ -338,13 +371,17 @@ for g = 1, groupCount do
       local m = group[i]
       local first = m.first
       if first then
-        m.answer = epoch .. '@' .. first.at
+        m.answer = first.answer or epoch .. '@' .. first.at
       elseif m.at and m.once then
         redis.call('SET', m.once, m.digest .. epoch .. '@' .. m.at, 'PX', onceMS)
       end
       words[#words + 1] = m.answer or m.at
     end
   end
+end
+for key, m in pairs(highestHere) do
+  redis.call('HSET', key, 'last', string.format('%.0f', m.seq), 'answer', m.answer or epoch .. '@' .. m.at)
+  redis.call('PEXPIRE', key, seqMS)
 end
 local answer = table.concat(words, ' ')
 if call > 0 then

@@ -116,7 +116,8 @@ func TestPublishParametersCount(t *testing.T) {
 	n := startNode(t, nodetest.Options{})
 	for query, word := range map[string]string{
 		"topic=a&topic=b": "2 times", "topic=a&event=x&event=y": "2 times",
-		"topic=a&idempotency_key=k": "idempotency_key", "topic=a&producer=p&seq=1": "unknown parameter",
+		"topic=a&idempotency_key=k": "idempotency_key", "topic=a&producers=p&seqs=1": "unknown parameter",
+		"topic=a&producer=p&seq=1&seq=2": "2 times",
 	} {
 		answer := exchange(t, n.Addr, "POST /publish?"+query+" HTTP/1.1\nHost: x\nContent-Length: 1\n\nx", nil)
 		body, err := io.ReadAll(answer.Body)

@@ -186,6 +186,10 @@ type problem struct {
 	Hint   string
 	Item   *int
 	Stored string
+	// of streams
+	Published  *int
+	Duplicates int
+	LastID     string `json:"last_id"`
 }
 
 // expectProblem checks that the answer is an error with that status, in the

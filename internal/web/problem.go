@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +25,9 @@ type Problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint,omitempty"`   // what to do about it
-	Item   *int   `json:"item,omitempty"`   // which message of a batch, from 0
-	Stored string `json:"stored,omitempty"` // of a failed publish: "no" or "unknown"
+	Item   *int   `json:"item,omitempty"`   // which message of a batch or stream, from 0
+	Stored string `json:"stored,omitempty"` // of a failed publish: "no" or "unknown", of a stream from the item on
+	*tally        // of a stream: what was accepted before
 }
 
 // ProblemType is the media type of error answers.
@@ -41,6 +43,9 @@ var (
 	errNoMethod  = errors.New("this path does not take that method")
 	errBodySize  = fmt.Errorf("the body is over the limit of %d MiB", maxBody>>20)
 	errShortBody = errors.New("the body ended before its announced length")
+	errLineSize  = fmt.Errorf("the line is over the limit of %d MiB", maxLine>>20)
+	errEventSize = fmt.Errorf("the event is over the limit of %d MiB", maxLine>>20)
+	errFullIn    = errors.New("the node has as many streams to read as it may")
 	errSlowBody  = errors.New("the body took too long to arrive")
 	errNotReady  = errors.New("the node is not ready")
 	errDraining  = errors.New("it is draining: it ends soon")
@@ -62,6 +67,8 @@ var statuses = [...]struct {
 	{errNoRoute, http.StatusNotFound},
 	{errNoMethod, http.StatusMethodNotAllowed},
 	{errBodySize, http.StatusRequestEntityTooLarge},
+	{errLineSize, http.StatusRequestEntityTooLarge},
+	{errEventSize, http.StatusRequestEntityTooLarge},
 	{errShortBody, http.StatusBadRequest},
 	{errSlowBody, http.StatusRequestTimeout},
 	{errNotReady, http.StatusServiceUnavailable},
@@ -126,15 +133,32 @@ func (s *Server) fail(c *gin.Context, err error) {
 // failPublish is fail for a publish: it also says whether the messages may be
 // stored all the same.
 func (s *Server) failPublish(c *gin.Context, err error) {
+	s.answer(c, s.describePublish(err), err)
+}
+
+// failStream is failPublish for a stream: it also says how far it came.
+func (s *Server) failStream(c *gin.Context, err error, t *tally) {
+	p := s.describePublish(err)
+	item := t.Published + t.Duplicates
+	p.Item, p.tally = &item, t
+	s.answer(c, p, err)
+}
+
+// describePublish describes why a publish failed, and logs it if it is not
+// the client's fault.
+func (s *Server) describePublish(err error) Problem {
 	p := describe(err)
-	if p.Status >= http.StatusInternalServerError {
-		p.Stored = "unknown"
-		if u, ok := errors.AsType[*event.UnavailableError](err); ok && !u.MaybeStored {
-			p.Stored = "no"
-		}
+	if p.Status < http.StatusInternalServerError {
+		return p
+	}
+	p.Stored = "unknown"
+	if u, ok := errors.AsType[*event.UnavailableError](err); ok && !u.MaybeStored {
+		p.Stored = "no"
+	}
+	if !errors.Is(err, errDraining) {
 		s.logPublish(p, err)
 	}
-	s.answer(c, p, err)
+	return p
 }
 
 // logPublish logs each failure that is our own fault, and those of the store
@@ -157,8 +181,19 @@ func (s *Server) answer(c *gin.Context, p Problem, err error) {
 		}
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
-	c.Header("Content-Type", ProblemType)
-	c.AbortWithStatusJSON(p.Status, p)
+	c.Abort()
+	answerWhole(c, p.Status, ProblemType, p)
+}
+
+// answerWhole answers with a JSON document and its length, so that a client
+// knows where it ends though the connection goes on.
+func answerWhole(c *gin.Context, status int, media string, document any) {
+	body, err := json.Marshal(document)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte("{}")
+	}
+	c.Header("Content-Length", strconv.Itoa(len(body)))
+	c.Data(status, media, body)
 }
 
 // bodyError tells what went wrong while a body was read.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -37,8 +36,16 @@ func busContext(c *gin.Context) (context.Context, context.CancelFunc) {
 // receipt is the answer to one message.
 type receipt struct {
 	Topic     event.Topic `json:"topic"`
-	ID        string      `json:"id"`
+	ID        string      `json:"id,omitempty"` // none of a duplicate whose place is not known any more
 	Duplicate bool        `json:"duplicate,omitempty"`
+}
+
+func newReceipt(r event.Receipt) receipt {
+	answer := receipt{Topic: r.Topic, Duplicate: r.Duplicate}
+	if r.Cursor != (event.Cursor{}) {
+		answer.ID = r.Cursor.String()
+	}
+	return answer
 }
 
 type batchReceipt struct {
@@ -47,7 +54,16 @@ type batchReceipt struct {
 
 // publish answers POST /publish.
 func (s *Server) publish(c *gin.Context) {
-	messages, batch, err := s.decode(c)
+	kind, err := bodyKindOf(c.Request.Header)
+	if kind == ndjsonStream || kind == sseStream {
+		s.publishStream(c, kind, err)
+		return
+	}
+	var messages []event.Message
+	var batch bool
+	if err == nil {
+		messages, batch, err = decode(c, kind == jsonBody)
+	}
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -64,7 +80,7 @@ func (s *Server) publish(c *gin.Context) {
 	}
 	results := make([]receipt, len(receipts))
 	for i, r := range receipts {
-		results[i] = receipt{Topic: r.Topic, ID: r.Cursor.String(), Duplicate: r.Duplicate}
+		results[i] = newReceipt(r)
 	}
 	if batch {
 		c.JSON(http.StatusOK, batchReceipt{results})
@@ -74,20 +90,11 @@ func (s *Server) publish(c *gin.Context) {
 }
 
 // decode reads the request's messages and reports whether they are a batch.
-func (s *Server) decode(c *gin.Context) (messages []event.Message, batch bool, err error) {
-	isJSON, err := bodyKind(c.Request.Header)
+func decode(c *gin.Context, isJSON bool) (messages []event.Message, batch bool, err error) {
+	d, numbers, err := defaultsOf(c)
 	if err != nil {
 		return nil, false, err
 	}
-	query, err := parseQuery(c.Request.URL.RawQuery)
-	if err != nil {
-		return nil, false, err
-	}
-	if err := onlyOnce(query, c.Request.Header); err != nil {
-		return nil, false, err
-	}
-	d := event.Defaults{Topic: query.Get("topic"), Name: query.Get("event"), Key: query.Get("key"),
-		IdempotencyKey: c.GetHeader("Idempotency-Key")}
 	limit, tooLarge := int64(maxBody), errBodySize
 	if !isJSON {
 		limit, tooLarge = event.MaxData, event.ErrTooLarge
@@ -104,19 +111,43 @@ func (s *Server) decode(c *gin.Context) (messages []event.Message, batch bool, e
 			return nil, true, invalid("Idempotency-Key", "is for single messages; give each message of a batch its own idempotency_key")
 		}
 		messages, err := event.DecodeBatch(body, d)
-		return messages, true, err
+		if err != nil {
+			return nil, true, err
+		}
+		return messages, true, numbers.number(messages)
 	}
 	m, err := decodeOne(body, d, isJSON)
-	return []event.Message{m}, false, err
+	if err != nil {
+		return nil, false, err
+	}
+	messages = []event.Message{m}
+	return messages, false, numbers.number(messages)
 }
+
+// defaultsOf reads what the query and the header say of a body's messages.
+func defaultsOf(c *gin.Context) (event.Defaults, sequence, error) {
+	query, err := parseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return event.Defaults{}, sequence{}, err
+	}
+	if err := onlyOnce(query, c.Request.Header); err != nil {
+		return event.Defaults{}, sequence{}, err
+	}
+	numbers, err := parseSequence(query)
+	return event.Defaults{Topic: query.Get("topic"), Name: query.Get("event"), Key: query.Get("key"),
+		IdempotencyKey: c.GetHeader("Idempotency-Key")}, numbers, err
+}
+
+// queryNames are the parameters that a publish takes.
+var queryNames = [...]string{"topic", "event", "key", "producer", "seq"}
 
 // onlyOnce refuses what would not count: a name misspelt or given twice must
 // not end in a message elsewhere than meant, or in one stored twice.
 func onlyOnce(query url.Values, h http.Header) error {
 	for name, values := range query {
 		switch {
-		case name != "topic" && name != "event" && name != "key":
-			return invalid("query", "has an unknown parameter %.64q; topic, event and key are known", name)
+		case !slices.Contains(queryNames[:], name):
+			return invalid("query", "has an unknown parameter %.64q; topic, event, key, producer and seq are known", name)
 		case len(values) > 1:
 			return invalid(name, "is given %d times in the query", len(values))
 		}
@@ -139,31 +170,6 @@ func decodeOne(body []byte, d event.Defaults, isJSON bool) (event.Message, error
 		return event.Message{}, hinted{invalid("topic", "is missing"), "POST /publish?topic=news"}
 	}
 	return event.RawMessage(body, d)
-}
-
-// rawTypes are the media types whose body is the data itself; the last one is
-// what curl's -d says.
-var rawTypes = [...]string{"", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded"}
-
-// bodyKind tells JSON from raw bodies.
-func bodyKind(h http.Header) (isJSON bool, err error) {
-	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return false, errEncoding
-	}
-	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil && h.Get("Content-Type") != "" {
-		return false, errMediaType
-	}
-	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
-		return false, hinted{errMediaType, "send text as UTF-8"}
-	}
-	switch {
-	case media == "application/json":
-		return true, nil
-	case slices.Contains(rawTypes[:], media):
-		return false, nil
-	}
-	return false, hinted{errMediaType, "use application/json, or text/plain for a raw body"}
 }
 
 func readBody(c *gin.Context, limit int64) ([]byte, error) {

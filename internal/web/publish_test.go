@@ -226,7 +226,7 @@ func TestPublishRefusesOtherMediaTypes(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, nodetest.Options{})
 	rows := map[string]refusal{}
-	for _, media := range []string{"text/html", "multipart/form-data; boundary=x", "application/x-ndjson", "application/xml", "application/jsonp",
+	for _, media := range []string{"text/html", "multipart/form-data; boundary=x", "application/ndjson", "application/xml", "application/jsonp",
 		"text/plain; charset=latin1", "application/json; charset=utf-16", "text/plain; charset", "/", "json"} {
 		rows[media] = refuse(http.StatusUnsupportedMediaType, postTo("?topic=news", media, `{"data":1}`), "Content-Type")
 	}

@@ -26,7 +26,10 @@ type Options struct {
 	// PublishOrigins are the origins (scheme://host[:port]) whose pages may
 	// publish, besides the hub's own.
 	PublishOrigins []string
-	Log            *slog.Logger
+	// MaxStreamsIn is how many streams may be on their way in at once; more
+	// are sent away until later. 10,000
+	MaxStreamsIn int
+	Log          *slog.Logger
 }
 
 // Server answers the hub's HTTP requests.
@@ -38,7 +41,8 @@ type Server struct {
 	log     *slog.Logger
 	engine  *gin.Engine
 
-	tally    tally
+	counts   publishCounts
+	intakes  intakes
 	outage   outage // of the store
 	crowd    outage // of room for streams
 	draining atomic.Bool
@@ -55,8 +59,12 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 			return nil, fmt.Errorf("publish origin %q is not of the form https://host[:port], in lower case", origin)
 		}
 	}
+	if o.MaxStreamsIn == 0 {
+		o.MaxStreamsIn = 10_000
+	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{hub: h, bus: bus, streams: streams, options: o, log: o.Log, engine: gin.New(), tally: newTally()}
+	s := &Server{hub: h, bus: bus, streams: streams, options: o, log: o.Log, engine: gin.New(),
+		counts: newPublishCounts(), intakes: intakes{open: map[*intake]struct{}{}}}
 	s.engine.RedirectTrailingSlash = false // browsers would come back to the target for ever
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.ContextWithFallback = true

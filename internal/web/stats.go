@@ -36,6 +36,7 @@ const (
 type PublishStats struct {
 	Messages map[Messages]uint64
 	Requests map[Requests]uint64 // that were answered
+	Open     int                 // streams on their way in
 }
 
 // Messages are those that came by one kind of body and ended in one way.
@@ -47,18 +48,18 @@ type Requests struct {
 	Code int
 }
 
-// tally counts publishes.
-type tally struct {
+// publishCounts counts publishes.
+type publishCounts struct {
 	mu       sync.Mutex
 	messages map[Messages]uint64
 	requests map[Requests]uint64
 }
 
-func newTally() tally {
-	return tally{messages: map[Messages]uint64{}, requests: map[Requests]uint64{}}
+func newPublishCounts() publishCounts {
+	return publishCounts{messages: map[Messages]uint64{}, requests: map[Requests]uint64{}}
 }
 
-func (t *tally) message(body, outcome string, n int) {
+func (t *publishCounts) message(body, outcome string, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.messages[Messages{body, outcome}] += uint64(n)
@@ -70,16 +71,16 @@ func (s *Server) countRequest(c *gin.Context) {
 	if c.Request.Method != http.MethodPost {
 		return
 	}
-	s.tally.mu.Lock()
-	defer s.tally.mu.Unlock()
-	s.tally.requests[Requests{bodyOf(c.Request.Header), c.Writer.Status()}]++
+	s.counts.mu.Lock()
+	defer s.counts.mu.Unlock()
+	s.counts.requests[Requests{bodyOf(c.Request.Header), c.Writer.Status()}]++
 }
 
 // PublishStats returns what was counted.
 func (s *Server) PublishStats() PublishStats {
-	s.tally.mu.Lock()
-	defer s.tally.mu.Unlock()
-	return PublishStats{Messages: maps.Clone(s.tally.messages), Requests: maps.Clone(s.tally.requests)}
+	s.counts.mu.Lock()
+	defer s.counts.mu.Unlock()
+	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count()}
 }
 
 // store hands messages of one request to the bus, and counts what becomes of
@@ -88,7 +89,11 @@ func (s *Server) store(ctx context.Context, h http.Header, messages []event.Mess
 	body := bodyOf(h)
 	receipts, err := s.bus.Publish(ctx, messages)
 	if err != nil {
-		s.tally.message(body, outcomeOf(err), len(messages))
+		n := len(messages)
+		if _, ok := errors.AsType[*event.ItemError](err); ok && (body == BodyNDJSON || body == BodySSE) {
+			n = 1 // a stream tries those before it again, and drops the others
+		}
+		s.counts.message(body, outcomeOf(err), n)
 		return nil, err
 	}
 	duplicates := 0
@@ -97,8 +102,8 @@ func (s *Server) store(ctx context.Context, h http.Header, messages []event.Mess
 			duplicates++
 		}
 	}
-	s.tally.message(body, Stored, len(receipts)-duplicates)
-	s.tally.message(body, Duplicate, duplicates)
+	s.counts.message(body, Stored, len(receipts)-duplicates)
+	s.counts.message(body, Duplicate, duplicates)
 	return receipts, nil
 }
 

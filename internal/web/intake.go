@@ -1,0 +1,130 @@
+package web
+
+import (
+	"sync"
+
+	"tickertape/internal/event"
+)
+
+// The most that is decoded of a stream while the bus is busy with what came
+// before: what one call of a bus takes well.
+const (
+	chunkMessages = 256
+	chunkBytes    = 1 << 20
+)
+
+// chunk is a piece of a stream that is published in one step.
+type chunk struct {
+	messages []event.Message
+	places   []int // where in the body each of them stood
+	bytes    int
+}
+
+func (b *chunk) full(more int) bool {
+	return len(b.messages) == chunkMessages || len(b.messages) > 0 && b.bytes+more > chunkBytes
+}
+
+// intake stands between the goroutine that reads a stream and the one that
+// publishes it. It holds one chunk: what has piled up.
+type intake struct {
+	mu      sync.Mutex
+	changed sync.Cond
+	next    chunk
+	end     error // why nothing more comes; nil while the stream is open
+}
+
+func newIntake() *intake {
+	in := &intake{}
+	in.changed.L = &in.mu
+	return in
+}
+
+// put adds a message behind the others. It waits while the chunk is full, and
+// reports false, having added nothing, once the intake is closed.
+func (in *intake) put(m event.Message, place int) bool {
+	size := len(m.Topic) + len(m.Name) + len(m.Key) + len(m.Data.Text) + len(m.IdempotencyKey) + len(m.Producer)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for in.end == nil && in.next.full(size) {
+		in.changed.Wait()
+	}
+	if in.end != nil {
+		return false
+	}
+	in.next.messages = append(in.next.messages, m)
+	in.next.places = append(in.next.places, place)
+	in.next.bytes += size
+	in.changed.Broadcast()
+	return true
+}
+
+// take returns what has piled up, and waits while that is nothing. Once all is
+// taken of a closed intake, it returns the reason why it was closed.
+func (in *intake) take() (chunk, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for in.end == nil && len(in.next.messages) == 0 {
+		in.changed.Wait()
+	}
+	if len(in.next.messages) == 0 {
+		return chunk{}, in.end
+	}
+	taken := in.next
+	in.next = chunk{}
+	in.changed.Broadcast()
+	return taken, nil
+}
+
+// close ends the stream; of several reasons the first one counts. What was put
+// before is still there to be taken.
+func (in *intake) close(reason error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.end == nil {
+		in.end = reason
+	}
+	in.changed.Broadcast()
+}
+
+// intakes are the streams on their way in.
+type intakes struct {
+	mu   sync.Mutex
+	open map[*intake]struct{}
+	end  error // why no more are taken; nil while they are
+}
+
+// enter counts a stream in, unless there are too many or the node is ending.
+func (s *intakes) enter(in *intake, most int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.end != nil:
+		return s.end
+	case len(s.open) >= most:
+		return &event.UnavailableError{RetryAfter: fullRetry, Err: errFullIn}
+	}
+	s.open[in] = struct{}{}
+	return nil
+}
+
+func (s *intakes) leave(in *intake) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, in)
+}
+
+func (s *intakes) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
+// close ends all streams, and those that come later, for that reason.
+func (s *intakes) close(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end = reason
+	for in := range s.open {
+		in.close(reason)
+	}
+}
