@@ -88,6 +88,7 @@ func (s *Server) routes() error {
 		"/topics/:topic/messages": s.messages,
 		"/healthz":                alive,
 		"/readyz":                 s.ready,
+		"/openapi.yaml":           serveOpenAPI,
 	} {
 		open.GET(path, handler)
 		open.OPTIONS(path, noContent)
