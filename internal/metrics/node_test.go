@@ -63,6 +63,14 @@ func TestPublishAndDeliver(t *testing.T) {
 		published("json", "duplicate"): 1, published("json", "refused"): 1, timed: 2,
 		requests("json", 200): 1, requests("json", 422): 1, requests("json", 400): 1, requests("other", 415): 1})
 
+	before = n.samples()
+	n.publish("?topic=nobody&producer=p&seq=0", "application/x-ndjson", "{\"data\":1}\n{\"data\":2}\n{\"data\":null}")
+	n.publish("?topic=nobody&producer=p&seq=0", "application/x-ndjson", "{\"data\":1}\n{\"data\":2}\n{\"data\":3}")
+	n.publish("?topic=nobody", "text/event-stream", "data: 1\n\ndata: [DONE]\n\n")
+	before[timed] = n.samples()[timed] // as many as there were chunks
+	n.expect("streams in", before, moves{published("ndjson", "stored"): 3, published("ndjson", "duplicate"): 2, published("sse", "stored"): 1,
+		requests("ndjson", 200): 1, requests("ndjson", 400): 1, requests("sse", 200): 1})
+
 	got := 0
 	for _, s := range streams {
 		for limit := time.Now().Add(patience); strings.Count(s.text(), "\ndata: ") < 3 && time.Now().Before(limit); {
