@@ -1,5 +1,5 @@
 // Package client speaks to a hub over HTTP, as any program outside could: it
-// publishes messages, and listens to topics through every broken connection.
+// publishes messages, and pipes and listens through every broken connection.
 package client
 
 import (

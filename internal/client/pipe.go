@@ -98,7 +98,7 @@ type pipe struct {
 	last    error    // why no more messages are taken: errNoMore, or what is wrong with the next one
 
 	failures int       // attempts in a row without progress
-	stuck    time.Time // when the first of those failed
+	stuck    time.Time // since when there is none; zero while there is some
 }
 
 // errNoMore says that all messages were taken.

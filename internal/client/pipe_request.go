@@ -76,9 +76,12 @@ func (p *pipe) fill(ctx context.Context, body *feed, answers <-chan outcome) (an
 
 // awaitAnswer gives the hub its time, and less of it once ctx has ended.
 func (p *pipe) awaitAnswer(ctx context.Context, cancel context.CancelCauseFunc, answers <-chan outcome) outcome {
+	if p.stuck.IsZero() {
+		p.stuck = time.Now()
+	}
 	limit := p.client.timeout
 	if p.options.Patience > 0 {
-		limit = min(limit, p.options.Patience)
+		limit = min(limit, max(minPipeWait, time.Until(p.stuck.Add(p.options.Patience))))
 	}
 	late := func(after time.Duration) *time.Timer {
 		return time.AfterFunc(after, func() {

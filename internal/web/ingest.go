@@ -149,26 +149,23 @@ func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) er
 	if err := numbers.number(next.messages); err != nil {
 		return placed(g.unit, next.places[0], err)
 	}
-	for {
-		receipts, err := s.publishSome(c, next.messages)
-		if err == nil {
-			t.add(receipts)
-			return nil
-		}
-		item, ok := errors.AsType[*event.ItemError](err)
-		if !ok {
-			return placed(g.unit, next.places[0], err)
-		}
-		err = placed(g.unit, next.places[item.Index], item.Err)
-		if item.Index == 0 {
+	receipts, err := s.publishSome(c, next.messages)
+	if err == nil {
+		t.add(receipts)
+		return nil
+	}
+	item, ok := errors.AsType[*event.ItemError](err)
+	if !ok {
+		return placed(g.unit, next.places[0], err)
+	}
+	before := next
+	before.messages = next.messages[:item.Index]
+	if len(before.messages) > 0 {
+		if err := s.publishChunk(c, before, g, t); err != nil {
 			return err
 		}
-		next.messages = next.messages[:item.Index]
-		if again := s.publishChunk(c, next, g, t); again != nil {
-			return again
-		}
-		return err
 	}
+	return placed(g.unit, next.places[item.Index], item.Err)
 }
 
 func (s *Server) publishSome(c *gin.Context, messages []event.Message) ([]event.Receipt, error) {
