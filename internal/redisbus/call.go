@@ -77,18 +77,19 @@ func (c *call) arguments(l *lane, s *session) arguments {
 			if m.Data.JSON {
 				kind = jsonKind
 			}
-			once, digest := more.once(&a, k, m)
-			a.args = append(a.args, topics[m.Topic], kind, m.Name, m.Key, m.Data.Text, once, digest, more.seq(&a, k, m), m.Seq)
+			a.args = append(a.args, topics[m.Topic], kind, m.Name, m.Key, m.Data.Text)
+			more.once(&a, k, m)
+			more.seq(&a, k, m)
 		}
 		for _, x := range g.losses {
-			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), 0, "", 0, 0)
+			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), 0, 0)
 		}
 	}
 	return a
 }
 
 // moreKeys adds the keys of what is remembered of messages, and numbers them,
-// from 1. Without such a key the number is 0.
+// from 1. A message without such a key has the number 0 and nothing else.
 type moreKeys struct {
 	before int // keys of other kinds
 	seqs   map[scope]int
@@ -100,25 +101,30 @@ type scope struct {
 	producer string
 }
 
-func (x moreKeys) once(a *arguments, k keys, m event.Message) (number int, digest string) {
-	if m.IdempotencyKey == "" {
-		return 0, ""
-	}
-	a.keys = append(a.keys, k.once(m.Topic, m.IdempotencyKey))
-	sum := m.Digest()
-	return len(a.keys) - x.before, string(sum[:])
+func (x moreKeys) add(a *arguments, key string) (number int) {
+	a.keys = append(a.keys, key)
+	return len(a.keys) - x.before
 }
 
-func (x moreKeys) seq(a *arguments, k keys, m event.Message) (number int) {
+func (x moreKeys) once(a *arguments, k keys, m event.Message) {
+	if m.IdempotencyKey == "" {
+		a.args = append(a.args, 0)
+		return
+	}
+	digest := m.Digest()
+	a.args = append(a.args, x.add(a, k.once(m.Topic, m.IdempotencyKey)), digest[:])
+}
+
+func (x moreKeys) seq(a *arguments, k keys, m event.Message) {
 	if m.Producer == "" {
-		return 0
+		a.args = append(a.args, 0)
+		return
 	}
 	of := scope{m.Topic, m.Producer}
 	if x.seqs[of] == 0 {
-		a.keys = append(a.keys, k.seq(m.Topic, m.Producer))
-		x.seqs[of] = len(a.keys) - x.before
+		x.seqs[of] = x.add(a, k.seq(m.Topic, m.Producer))
 	}
-	return x.seqs[of]
+	a.args = append(a.args, x.seqs[of], m.Seq)
 }
 
 // topics numbers the call's topics, from 1.

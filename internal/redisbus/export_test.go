@@ -1,6 +1,8 @@
 package redisbus
 
 import (
+	"time"
+
 	"github.com/redis/go-redis/v9"
 
 	"tickertape/internal/event"
@@ -40,3 +42,26 @@ func ParseEntry(id string, fields ...string) (event.Event, error) {
 
 // Explain words what went wrong between the bus and Redis.
 func Explain(err error) error { return explain(err) }
+
+// Group is what one Publish asks for, and what became of it.
+type Group struct {
+	Messages []event.Message
+	Deadline time.Time
+	Receipts []event.Receipt
+	Err      error
+}
+
+// PublishTogether has the groups go to the store in one call, as those do that
+// have piled up.
+func (b *Bus) PublishTogether(groups []Group) []Group {
+	list := make([]*group, len(groups))
+	for i, g := range groups {
+		list[i] = newGroup(g.Messages, nil, g.Deadline)
+	}
+	b.lane.queue.putBack(list)
+	for i, g := range list {
+		o := <-g.done
+		groups[i].Receipts, groups[i].Err = o.receipts, o.err
+	}
+	return groups
+}

@@ -19,8 +19,8 @@
 --       then the names of the topics
 --       then each group: number of its messages, deadline in Redis' milliseconds
 --       then each message: number of its topic, kind, event name, key, data,
---       number of its once key (0: none), digest, number of its seq key (0:
---       none), seq. Both kinds of keys are counted together.
+--       number of its once key and digest, or only 0, number of its seq key and
+--       seq, or only 0. Both kinds of keys are counted together.
 --       Kinds: t text, j JSON; l is no message but the report of a loss, its
 --       name being the ended epoch, its data a position in it.
 --
@@ -164,14 +164,17 @@ for g = 1, groupCount do
   local claimed, raised = {}, {}
   for i = 1, count do
     local m = { topic = topics[tonumber(ARGV[at])], kind = ARGV[at + 1], name = ARGV[at + 2], key = ARGV[at + 3],
-      data = ARGV[at + 4], digest = ARGV[at + 6] }
-    if ARGV[at + 5] ~= '0' then
-      m.once = KEYS[moreBase + tonumber(ARGV[at + 5])]
+      data = ARGV[at + 4] }
+    at = at + 6
+    if ARGV[at - 1] ~= '0' then
+      m.once, m.digest = KEYS[moreBase + tonumber(ARGV[at - 1])], ARGV[at]
+      at = at + 1
     end
-    if ARGV[at + 7] ~= '0' then
-      m.producer, m.seq = KEYS[moreBase + tonumber(ARGV[at + 7])], tonumber(ARGV[at + 8])
+    at = at + 1
+    if ARGV[at - 1] ~= '0' then
+      m.producer, m.seq = KEYS[moreBase + tonumber(ARGV[at - 1])], tonumber(ARGV[at])
+      at = at + 1
     end
-    at = at + 9
     group[i] = m
     if group.verdict == 'ok' and m.kind == 'l' then
       -- Once for a topic, and not in a call that begins another epoch.

@@ -81,14 +81,15 @@ func (w *witness) follow(clock event.Clock) {
 	}
 }
 
-// note takes in that the topic had an event at the position.
+// note takes in that the topic had an event at the position. The zero one, of
+// a duplicate whose place is not known, says nothing.
 func (w *witness) note(topic event.Topic, at event.Cursor) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.high = event.Latest(w.high, at.Position)
 	l := life{topic, at.Epoch}
 	known, ok := w.heard[l]
-	if ok && !at.Position.After(known) {
+	if !at.Position.After(known) {
 		return
 	}
 	if !ok && len(w.heard) >= maxHeard {

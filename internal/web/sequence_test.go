@@ -87,3 +87,33 @@ func TestDuplicateWithoutPlaceHasNoID(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedSequenceIsSkipped: what a producer sends again is answered as
+// before, as far as its place is known.
+func TestRepeatedSequenceIsSkipped(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, nodetest.Options{})
+	type results struct{ Results []receipt }
+	batch := func(seq, body string) []receipt {
+		t.Helper()
+		return decode[results](t, n.do(t, postTo("?topic=t&producer=p&seq="+seq, jsonType, body))).Results
+	}
+	one := decode[receipt](t, n.do(t, postTo("?topic=t&producer=p&seq=0", "", "0")))
+	again := decode[receipt](t, n.do(t, postTo("?topic=t&producer=p&seq=0", "", "0")))
+	if one.Duplicate || again != (receipt{"t", one.ID, true}) {
+		t.Errorf("got %+v, and again %+v", one, again)
+	}
+	first := batch("1", `[{"data":1},{"data":2}]`)
+	second := batch("0", `[{"data":0},{"data":1},{"data":2},{"data":3}]`)
+	want := []receipt{{"t", "", true}, {"t", "", true}, {"t", first[1].ID, true}, {"t", second[3].ID, false}}
+	if !slices.Equal(second, want) {
+		t.Errorf("got %+v, want %+v", second, want)
+	}
+	var stored []string
+	for _, e := range n.stored(t) {
+		stored = append(stored, e.Data.Text)
+	}
+	if !slices.Equal(stored, []string{"0", "1", "2", "3"}) {
+		t.Errorf("stored %q", stored)
+	}
+}
