@@ -37,6 +37,7 @@ func TestBrowser(t *testing.T) {
 		"page fits a phone":          pageFitsPhone,
 		"page speaks Chinese":        pageSpeaksChinese,
 		"foreign page":               foreignPage,
+		"client comes back":          clientComesBack,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
