@@ -165,6 +165,8 @@ func (p *page) awaitMessages(want ...string) {
 // looks checks that nothing sticks out to the right, and keeps a picture.
 func (p *page) looks(name string) {
 	p.Helper()
+	browser.Eval[bool](p.tab, `Promise.allSettled(document.getAnimations().filter(a => a instanceof CSSTransition).
+		map(a => a.finished)).then(() => true)`)
 	if over := browser.Eval[int](p.tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 		p.Errorf("%s: %d pixels too wide", name, over)
 	}
