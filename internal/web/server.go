@@ -3,7 +3,10 @@
 package web
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -107,6 +110,12 @@ func (s *Server) routes() error {
 	if err != nil {
 		return err
 	}
+	client, err := fs.ReadFile(files, "tickertape.js")
+	if err != nil {
+		return err
+	}
+	open.GET("/tickertape.js", serveClient(client))
+	open.OPTIONS("/tickertape.js", noContent)
 	page := s.engine.Group("/", pageHeaders)
 	page.StaticFileFS("/", "/", http.FS(files))
 	page.StaticFS("/page", http.FS(files))
@@ -127,6 +136,22 @@ func pageHeaders(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Header("Cache-Control", "no-cache")
+}
+
+// serveClient answers with the browser client, which pages of any origin may
+// import. They ask whether theirs is the newest each time they load.
+func serveClient(script []byte) gin.HandlerFunc {
+	sum := sha256.Sum256(script)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	return func(c *gin.Context) {
+		// Also where no Origin was sent: the answer may be kept for others.
+		c.Header("Access-Control-Allow-Origin", "*")
+		c.Header("Content-Type", "text/javascript; charset=utf-8")
+		c.Header("X-Content-Type-Options", "nosniff")
+		c.Header("Cache-Control", "no-cache")
+		c.Header("ETag", tag)
+		http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(script))
+	}
 }
 
 // ServeHTTP implements http.Handler.
