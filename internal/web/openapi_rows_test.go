@@ -48,6 +48,8 @@ func goodTrials(id string) map[string]trial {
 		"ready":       ok(get("/readyz")),
 		"ready, head": ok(request{method: "HEAD", path: "/readyz"}),
 		"description": ok(get("/openapi.yaml")),
+		"client":      ok(get("/tickertape.js")),
+		"same client": {get("/tickertape.js", "If-None-Match: *"), 304, true},
 		"page":        ok(get("/")),
 		"page, head":  ok(request{method: "HEAD", path: "/"}),
 		"script":      ok(get("/page/console.js")),
