@@ -24,7 +24,7 @@ type listen struct {
 
 // Help implements kong.HelpProvider.
 func (*listen) Help() string {
-	return `Prints a line for each event: time, topic, event name, data. Further lines of data are indented. All else, like
+	return `Prints a line for each event: time (and day, if not today), topic, event name, data. Further lines of data are indented. All else, like
 changes of the connection and notices of lost events, goes to standard error.
 
 Begins with what is published from now on, unless told otherwise. Comes back by itself when the connection breaks or the

@@ -1,5 +1,5 @@
-// Command publisher publishes messages to a hub and listens to what it
-// broadcasts. It speaks HTTP only.
+// Command publisher publishes messages to a hub, from arguments, streams, tables
+// and news feeds, and listens to what it broadcasts. It speaks HTTP only.
 package main
 
 import (
@@ -39,8 +39,11 @@ type commands struct {
 	URL     string           `name:"url" env:"HUB_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the hub, or of what balances several. Default: ${default}."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Send   send   `cmd:"" help:"Publish a message, once or again and again."`
-	Listen listen `cmd:"" help:"Print what is published to topics, live or from history."`
+	Send   send      `cmd:"" group:"Publish" help:"Publish a message, once or again and again."`
+	Pipe   pipe      `cmd:"" group:"Publish" help:"Publish what comes from standard input, for as long as it comes: lines, JSON, a stream of events, a model's answer."`
+	Quotes quotesCmd `cmd:"" group:"Publish" help:"Publish stock quotes, from a CSV file or made up."`
+	News   news      `cmd:"" group:"Publish" help:"Publish what is new in RSS, Atom and JSON feeds."`
+	Listen listen    `cmd:"" group:"Listen" help:"Print what is published to topics, live or from history."`
 }
 
 // Help implements kong.HelpProvider.
@@ -50,13 +53,18 @@ func (*commands) Help() string {
 	publisher listen news                 (in one terminal)
 	publisher send news 'Hello, world'    (in another)
 
+"publisher COMMAND --help" tells more of each, with examples.
+
+Ctrl-C ends pipe, quotes, news and listen in order: they say how far they came. A second one ends them at once.
+
 Exit codes:
 
-	0  done
-	1  failed for a reason that is not one of these
-	2  wrong use: the command line or the data
-	3  refused by the hub: asking again does not help (HTTP 4xx)
-	4  hub not reachable, or not able now: try again later (network, HTTP 5xx, 408, 429)`
+	0    done
+	1    failed for a reason that is not one of these
+	2    wrong use: the command line or the data
+	3    refused by the hub: asking again does not help (HTTP 4xx)
+	4    hub not reachable, or not able now: try again later (network, HTTP 5xx, 408, 429)
+	130  interrupted before its end; commands that have no end of their own, like listen, end with 0 then`
 }
 
 const (
@@ -64,6 +72,8 @@ const (
 	exitUsage
 	exitRefused
 	exitUnavailable
+
+	exitInterrupted = 130 // as shells say of what SIGINT ended
 )
 
 // usageError is a wrong use that the parser cannot see.
@@ -112,6 +122,9 @@ func commandOf(err error) string {
 }
 
 func exitCode(err error) int {
+	if errors.Is(err, errInterrupted) {
+		return exitInterrupted
+	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}

@@ -36,7 +36,16 @@ func (p *printer) format(e client.Event) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(nil, "%s %s %s %s", at.In(time.Local).Format("15:04:05.000"), printable(string(e.Topic)), printable(e.Event), indent(data.Text)), nil
+	return fmt.Appendf(nil, "%s %s %s %s", moment(at.In(time.Local), time.Now()), printable(string(e.Topic)), printable(e.Event), indent(data.Text)), nil
+}
+
+// moment words the time of an event, with the day unless that is today.
+func moment(at, now time.Time) string {
+	const day, clock = "2006-01-02", "15:04:05.000"
+	if at.Format(day) == now.In(at.Location()).Format(day) {
+		return at.Format(clock)
+	}
+	return at.Format(day + " " + clock)
 }
 
 // indent makes further lines of data look unlike the begin of another event.

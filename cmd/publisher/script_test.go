@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -57,11 +58,19 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HUB_URL", h.node.URL)
 			env.Setenv("HUB", h.node.URL)
 			env.Setenv("TZ", "UTC")
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
+			answers, err := filepath.Abs("../../internal/openai/testdata")
+			if err != nil {
+				return err
+			}
+			env.Setenv("ANSWERS", answers)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second to end
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "hub": hubCommand, "awaits": awaits, "retained": retained, "lossy": lossy, "mute": mute,
+			"interrupts": interrupts, "feeds": feeds, "posts": posts,
 		},
 	})
 }
@@ -121,7 +130,7 @@ func hubCommand(ts *testscript.TestScript, _ bool, args []string) {
 func awaits(ts *testscript.TestScript, _ bool, args []string) {
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(patience)
 	for {
 		content, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && strings.Contains(string(content), args[1]) {

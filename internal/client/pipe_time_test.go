@@ -126,6 +126,10 @@ func TestPipeBacksOff(t *testing.T) {
 func TestPipeHeedsAnswers(t *testing.T) {
 	t.Parallel()
 	later := func(r *http.Request) (*http.Response, error) {
+		lines := bufio.NewReaderSize(r.Body, 16)
+		for range 3 {
+			_, _ = lines.ReadString('\n')
+		}
 		return answerTaken(http.StatusServiceUnavailable, 3, "Retry-After", "7"), nil // in the middle of the body
 	}
 	s, tally, waits, err := piped(t, 2500, client.PipeOptions{First: 10}, later, refuseConn)
