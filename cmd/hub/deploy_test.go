@@ -85,13 +85,29 @@ func TestComposeSetsWhatHubsKnow(t *testing.T) {
 	}
 }
 
+// Prometheus finds each hub's metrics, and hubs on one machine do not take
+// each other's address.
+func TestHubsHaveMetrics(t *testing.T) {
+	t.Parallel()
+	for name, env := range readCompose(t).hubs(t) {
+		if env["HUB_ADMIN_ADDR"] != ":8081" {
+			t.Errorf("%s: HUB_ADMIN_ADDR is %q", name, env["HUB_ADMIN_ADDR"])
+		}
+	}
+	admins := matches(t, "../../scripts/up.env", `HUB\d_ADMIN:=([0-9.:]+)`)
+	slices.Sort(admins)
+	if len(slices.Compact(admins)) != 3 {
+		t.Errorf("scripts/up.env has the admin addresses %v", admins)
+	}
+}
+
 // A hub is not killed before it has sent its clients away.
 func TestComposeWaitsForTheDrain(t *testing.T) {
 	t.Parallel()
 	c := readCompose(t)
 	for name, env := range c.hubs(t) {
 		grace := duration(t, c.Services[name].StopGracePeriod)
-		if ends := duration(t, env["HUB_DRAIN_WAIT"]) + duration(t, env["HUB_DRAIN_WINDOW"]) + closeTime + shutdownTime; grace <= ends {
+		if ends := duration(t, env["HUB_DRAIN_WAIT"]) + duration(t, env["HUB_DRAIN_WINDOW"]) + closeTime + shutdownTime + adminTime; grace <= ends {
 			t.Errorf("%s may take %v to end, and is given %v", name, ends, grace)
 		}
 	}

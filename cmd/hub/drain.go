@@ -34,6 +34,7 @@ type node struct {
 	streams *stream.Server
 	web     *web.Server
 	server  *http.Server
+	admin   *admin // nil: there is none
 	log     *slog.Logger
 }
 
@@ -61,6 +62,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, d drain) error 
 	hubCtx, endHub := context.WithCancel(context.WithoutCancel(ctx))
 	defer endHub()
 	g, failed := errgroup.WithContext(context.WithoutCancel(ctx))
+	g.Go(n.admin.serve)
 	g.Go(func() error { return n.hub.Run(hubCtx) })
 	g.Go(func() error {
 		if err := n.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -69,6 +71,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, d drain) error 
 		return nil
 	})
 	g.Go(func() error {
+		defer n.admin.end() // last: what becomes of the drain can be read
 		defer endHub()
 		select {
 		case <-ctx.Done():
@@ -104,12 +107,12 @@ func (n *node) end(failed context.Context, d drain) error {
 	closing, cancel := context.WithTimeout(ctx, d.window+closeTime)
 	defer cancel()
 	if err := n.streams.Close(closing, d.window); err != nil {
-		n.log.Warn("some clients are cut off", slog.Any("reason", err))
+		n.log.Warn("some clients are cut off", slog.Any("error", err))
 	}
 	ending, cancel := context.WithTimeout(ctx, shutdownTime)
 	defer cancel()
 	if err := n.server.Shutdown(ending); err != nil {
-		n.log.Warn("some requests are cut off", slog.Any("reason", err))
+		n.log.Warn("some requests are cut off", slog.Any("error", err))
 		return n.server.Close()
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"tickertape/internal/event"
 	"tickertape/internal/hub"
 	"tickertape/internal/membus"
+	"tickertape/internal/metrics"
 	"tickertape/internal/redisbus"
 	"tickertape/internal/stream"
 	"tickertape/internal/web"
@@ -67,11 +68,15 @@ const spareFiles = 64
 
 // run serves until ctx ends.
 func run(ctx context.Context, s settings, bus ownedBus, log *slog.Logger) error {
+	m := metrics.New(version)
 	h := hub.New(bus, hub.Options{})
 	// A quiet stream's cursor must be renewed before what it names expires.
-	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), CursorEvery: min(5*time.Minute, s.RetainAge/2)})
-	handler, err := web.New(h, bus, streams, web.Options{PublishOrigins: s.PublishOrigins, Log: log})
+	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), CursorEvery: min(5*time.Minute, s.RetainAge/2), Delay: m.Delivered})
+	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, Log: log})
 	if err != nil {
+		return err
+	}
+	if err := m.Watch(metrics.Node{Bus: bus.Bus, Hub: h, Streams: streams, Web: handler}); err != nil {
 		return err
 	}
 	server := &http.Server{Handler: handler, ConnContext: stream.Tune, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -80,6 +85,11 @@ func run(ctx context.Context, s settings, bus ownedBus, log *slog.Logger) error 
 	if err != nil {
 		return fmt.Errorf("--addr (HUB_ADDR): %w", err)
 	}
-	n := &node{bus: bus, hub: h, streams: streams, web: handler, server: server, log: log}
+	admin, err := openAdmin(s.AdminAddr, m.Handler(), log)
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	n := &node{bus: bus, hub: h, streams: streams, web: handler, server: server, admin: admin, log: log}
 	return n.serve(ctx, noisy{listener, log}, drain{wait: s.DrainWait, window: s.DrainWindow})
 }

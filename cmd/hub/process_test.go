@@ -42,7 +42,7 @@ func startProcess(t *testing.T, bus string, env ...string) *process {
 	p := &process{t: t, log: hubLog{listening: make(chan string, 1)}, cmd: exec.Command(program), ended: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}, Timeout: 2 * endTime}}
 	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HUB_") })
-	p.cmd.Env = append(p.cmd.Env, "TEST_AS_HUB=1", "GORACE=atexit_sleep_ms=0", "HUB_ADDR=127.0.0.1:0")
+	p.cmd.Env = append(p.cmd.Env, "TEST_AS_HUB=1", "GORACE=atexit_sleep_ms=0", "HUB_ADDR=127.0.0.1:0", "HUB_ADMIN_ADDR=127.0.0.1:0")
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = &p.log
 	if err := p.cmd.Start(); err != nil {

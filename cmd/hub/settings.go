@@ -18,6 +18,7 @@ import (
 // settings are what the hub reads from flags and environment.
 type settings struct {
 	Addr           string           `env:"HUB_ADDR" default:"127.0.0.1:8080" help:"Address to listen on, host:port."`
+	AdminAddr      string           `env:"HUB_ADMIN_ADDR" default:"127.0.0.1:8081" help:"Address of metrics and profiles, host:port; none: nowhere."`
 	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes, like redis://user:password@host:6379/0; rediss:// for TLS. None: one node, in memory."`
 	RedisPrefix    string           `env:"HUB_REDIS_PREFIX" default:"tt:{0}:" help:"What the names of all keys and channels in Redis begin with; hubs with the same one are nodes of one."`
 	Insecure       bool             `env:"HUB_INSECURE" help:"Let everyone publish, although the address can be reached from other machines."`
@@ -34,6 +35,9 @@ type settings struct {
 	Version        kong.VersionFlag `help:"Print the version and exit."`
 }
 
+// noAdmin is the address of metrics that shall be nowhere.
+const noAdmin = "none"
+
 // Validate is called by kong.
 func (s *settings) Validate() error {
 	host, port, err := net.SplitHostPort(s.Addr)
@@ -46,6 +50,22 @@ func (s *settings) Validate() error {
 		return errors.New("--drain-wait and --drain-window must each be from 0s to 1h")
 	case !s.Insecure && !isLoopback(host):
 		return fmt.Errorf("--addr %s can be reached from other machines, and everyone there could publish: use a loopback address, or say --insecure", s.Addr)
+	}
+	return s.validateAdmin()
+}
+
+func (s *settings) validateAdmin() error {
+	if s.AdminAddr == noAdmin {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(s.AdminAddr)
+	switch {
+	case err != nil || port == "":
+		return fmt.Errorf("--admin-addr (HUB_ADMIN_ADDR): %q is not of the form host:port, like 127.0.0.1:8081, nor none", s.AdminAddr)
+	case !s.Insecure && !isLoopback(host):
+		return fmt.Errorf("--admin-addr %s can be reached from other machines, and everyone there could look into the hub: use a loopback address or none, or say --insecure", s.AdminAddr)
+	case s.AdminAddr == s.Addr && port != "0":
+		return fmt.Errorf("--admin-addr %s is also --addr: metrics have an address of their own, or none", s.AdminAddr)
 	}
 	return nil
 }

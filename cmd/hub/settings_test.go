@@ -54,6 +54,12 @@ func TestSettingsRefused(t *testing.T) {
 		{"--addr=[::]:8080", "--insecure"},
 		{"--addr=192.0.2.1:8080", "--insecure"},
 		{"--addr=hub.example:8080", "--insecure"},
+		{"--admin-addr=:8081", "--insecure"},
+		{"--admin-addr=192.0.2.1:8081", "--insecure"},
+		{"--admin-addr=hub.example:8081", "--insecure"},
+		{"--admin-addr=127.0.0.1", "--admin-addr"},
+		{"--admin-addr=", "--admin-addr"},
+		{"--admin-addr=127.0.0.1:8080", "is also --addr"},
 		{"--addr=127.0.0.1", "host:port"},
 		{"--addr=8080", "host:port"},
 		{"--memory=99999999999GiB", "is not a size"},
@@ -79,6 +85,7 @@ func TestSettingsTaken(t *testing.T) {
 	for _, args := range [][]string{
 		{"--addr=127.0.0.1:0"}, {"--addr=127.9.9.9:1"}, {"--addr=[::1]:8080"}, {"--addr=localhost:8080"},
 		{"--addr=:8080", "--insecure"},
+		{"--admin-addr=none"}, {"--admin-addr=[::1]:0"}, {"--admin-addr=:8081", "--insecure"}, {"--addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"},
 	} {
 		if _, err := parse(t, &settings{}, args...); err != nil {
 			t.Errorf("%v: %v", args, err)

@@ -40,7 +40,7 @@ func startHub(t *testing.T) *runningHub {
 	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/hub")
 	cmd.Dir = "../.."
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HUB_") }),
-		"HUB_ADDR=127.0.0.1:0")
+		"HUB_ADDR=127.0.0.1:0", "HUB_ADMIN_ADDR=127.0.0.1:0")
 	// The hub is a child of "go run": both are ended as one group, by the
 	// signal that a terminal's Ctrl-C sends. "go run" passes no other on.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -50,7 +50,8 @@ func newCluster(t *testing.T) *cluster {
 	c := &cluster{t: t, url: "http://" + bind, dir: t.TempDir()}
 	c.env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HUB") || strings.HasPrefix(v, "HAPROXY_") })
 	c.env = append(c.env, "TEST_AS_HUB=1", "GORACE=atexit_sleep_ms=0", "UP_HUB="+program, "UP_DIR="+c.dir,
-		"HAPROXY_BIND="+bind, "HUB1="+freeAddr(t), "HUB2="+freeAddr(t), "HUB3="+freeAddr(t), "REDIS_ADDR="+freeAddr(t))
+		"HAPROXY_BIND="+bind, "HUB1="+freeAddr(t), "HUB2="+freeAddr(t), "HUB3="+freeAddr(t),
+		"HUB1_ADMIN="+freeAddr(t), "HUB2_ADMIN="+freeAddr(t), "HUB3_ADMIN="+freeAddr(t), "REDIS_ADDR="+freeAddr(t))
 	t.Cleanup(func() { _, _ = c.script("down") })
 	return c
 }
@@ -99,6 +100,14 @@ func TestUpAndDown(t *testing.T) {
 	answer, err := http.Get(c.url + "/readyz")
 	if status, body := answered(answer, err); status != http.StatusOK {
 		t.Errorf("/readyz through HAProxy: %d %s", status, body)
+	}
+	for _, v := range c.env {
+		if name, addr, _ := strings.Cut(v, "="); strings.HasSuffix(name, "_ADMIN") {
+			answer, err := http.Get("http://" + addr + "/metrics")
+			if status, body := answered(answer, err); status != http.StatusOK || !strings.Contains(body, "tickertape_") {
+				t.Errorf("%s: %d %.100s", name, status, body)
+			}
+		}
 	}
 	c.expect("up", true, "already up: "+c.url)
 	c.expect("down", true, "all is down")

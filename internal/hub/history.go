@@ -115,10 +115,10 @@ func (h *Hub) fill(ctx context.Context, l *log) error {
 func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.options.ReadTime)
 	defer cancel()
-	answer, err := h.bus.History(ctx, r.Range)
+	answer, err := h.history(ctx, r.Range)
 	if err == nil && r.overlaps(answer) {
 		r.Upto = r.floor
-		answer, err = h.bus.History(ctx, r.Range)
+		answer, err = h.history(ctx, r.Range)
 	}
 	if err != nil {
 		return nil, err
@@ -132,6 +132,12 @@ func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error)
 		pages[0].last, pages[0].opened = r.Last, r.Upto
 	}
 	return pages, nil
+}
+
+func (h *Hub) history(ctx context.Context, r event.Range) (event.Page, error) {
+	page, err := h.bus.History(ctx, r)
+	h.counts.read(err)
+	return page, err
 }
 
 // deliver shares the pages, hands them to those who wait for them, and wakes

@@ -83,6 +83,8 @@ type Hub struct {
 	ready   chan struct{} // closed by the first stretch
 	reads   reads
 	bytes   atomic.Int64 // of all logs
+	began   time.Time
+	counts  counts
 
 	// mu keeps logs from beginning in the middle of a stretch: the feed
 	// holds it shared while it appends a stretch and raises the watermark,
@@ -118,7 +120,7 @@ type idleLog struct {
 // New returns a Hub over the bus. It does nothing until Run.
 func New(bus Bus, o Options) *Hub {
 	return &Hub{bus: bus, options: o.withDefaults(), ready: make(chan struct{}),
-		reads: newReads(), logs: map[event.Topic]*log{}}
+		began: time.Now(), reads: newReads(), logs: map[event.Topic]*log{}}
 }
 
 // Run runs the hub until ctx ends, and then returns nil when all that it
@@ -164,6 +166,7 @@ func (h *Hub) Feed(s event.Stretch) {
 	}
 	if s.Broken && mark != nil {
 		h.mend(s, mark.clock)
+		h.counts.repairs.Add(1)
 	}
 	for _, e := range s.Events {
 		h.append(&frame{event: e}, complete)

@@ -93,6 +93,13 @@ func (r *reads) room(limit int) int {
 	return limit - r.weight
 }
 
+// size returns how many bytes the shared pages have.
+func (r *reads) size() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.weight
+}
+
 // expire lets go of the pages made before the given time.
 func (r *reads) expire(before time.Time) {
 	r.mu.Lock()

@@ -53,7 +53,8 @@ type Subscriber struct {
 	lost  event.Reason
 	after *string // the client's cursor then
 
-	live  bool        // has once had everything there was
+	live  bool // has once had everything there was
+	taken Taken
 	armed atomic.Bool // idle: the feed should wake it
 }
 

@@ -24,6 +24,7 @@ const (
 // block. It never blocks and does no I/O.
 func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 	s.armed.Store(false)
+	s.taken.Live = event.Position{}
 	if s.closed.Load() {
 		return dst, Ended
 	}
@@ -133,7 +134,7 @@ func (s *Subscriber) forewarn(dst [][]byte, views []view, next event.Position) [
 			continue
 		}
 		v.source.told = v.frames[0].position()
-		dst = append(dst, appendGap(nil, "", s.notice(v.source, v.frames[0])))
+		dst = s.appendGap(dst, "", s.notice(v.source, v.frames[0]))
 	}
 	return dst
 }
@@ -188,9 +189,15 @@ func (s *Subscriber) appendGaps(dst [][]byte, gaps []GapNotice, last bool) [][]b
 		if last && i == len(gaps)-1 {
 			id = n.ResumedAt
 		}
-		dst = append(dst, appendGap(nil, id, n))
+		dst = s.appendGap(dst, id, n)
 	}
 	return dst
+}
+
+func (s *Subscriber) appendGap(dst [][]byte, id string, n GapNotice) [][]byte {
+	s.taken.Gaps++
+	s.hub.counts.gap(n.Reason)
+	return append(dst, appendGap(nil, id, n))
 }
 
 // appendFrame appends an event. In the middle of an opening replay its id
@@ -198,6 +205,9 @@ func (s *Subscriber) appendGaps(dst [][]byte, gaps []GapNotice, last bool) [][]b
 func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
 	if f == nil {
 		return dst
+	}
+	if s.taken.Events++; s.live && s.taken.Live.IsZero() {
+		s.taken.Live = f.position()
 	}
 	whole, body := f.bytes(s.form)
 	if !s.cursor.Replaying() {

@@ -26,6 +26,7 @@ func (b *Bus) beat(ctx context.Context) {
 	more := false
 	for n := 0; ; n++ {
 		if clock, err := b.readClock(ctx); err == nil {
+			b.counts.beatsAccepted.Add(1)
 			b.accepted(clock.Position)
 			for b.report(ctx) {
 			}
@@ -35,6 +36,8 @@ func (b *Bus) beat(ctx context.Context) {
 			if more || n%sweepEvery == 0 {
 				more = b.sweep(ctx)
 			}
+		} else if ctx.Err() == nil {
+			b.counts.beatsFailed.Add(1)
 		}
 		select {
 		case <-ctx.Done():
@@ -68,6 +71,7 @@ func (b *Bus) report(ctx context.Context) (more bool) {
 		return false // the next beat tries again: another epoch takes none of them
 	}
 	b.witness.reported(losses, in)
+	b.counts.reports.Add(uint64(len(losses)))
 	b.log.Warn("the store lost events", slog.Int("topics", len(losses)))
 	return len(losses) == reportPage
 }

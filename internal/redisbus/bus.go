@@ -77,6 +77,7 @@ type Bus struct {
 	log     *slog.Logger
 	witness *witness
 	lane    *lane
+	counts  counts
 	stop    func()
 
 	mu     sync.Mutex

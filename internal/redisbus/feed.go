@@ -16,9 +16,10 @@ type feed struct {
 	bus  *Bus
 	sink event.Sink
 
-	began bool
-	clock event.Clock // its position: everything up to there was handed over
-	heard time.Time   // when the last announcement came
+	subscribed bool // once at least
+	began      bool
+	clock      event.Clock // its position: everything up to there was handed over
+	heard      time.Time   // when the last announcement came
 }
 
 var (
@@ -62,6 +63,10 @@ func (f *feed) follow(ctx context.Context) error {
 		return err
 	}
 	defer sub.close()
+	if f.subscribed {
+		f.bus.counts.wireReconnects.Add(1)
+	}
+	f.subscribed = true
 	if err := f.bridge(ctx, sub); err != nil {
 		return err
 	}
@@ -101,6 +106,7 @@ func (f *feed) take(ctx context.Context, sub *subscription, text string) error {
 		return err
 	}
 	f.heard = time.Now()
+	f.bus.counts.heard.Add(1)
 	switch {
 	case a.epoch != f.clock.Epoch || a.run != sub.run:
 		return errTurned

@@ -108,6 +108,9 @@ func (l *lane) work(ctx context.Context) error {
 		}
 		l.session = s
 		l.bus.judge(s.policy)
+		if l.server != "" {
+			l.bus.counts.laneReconnects.Add(1)
+		}
 		if l.server != "" && s.run != l.server {
 			l.bus.renew(l.bus.reader()) // those connections may lead to the former one
 		}

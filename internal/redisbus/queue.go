@@ -31,6 +31,13 @@ func (q *queue) signal() {
 	}
 }
 
+// len returns how many groups wait.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.groups)
+}
+
 // push adds a group, unless too much waits already. A reading of the clock is
 // never too much: without it, a node that lost its subscription stays deaf.
 func (q *queue) push(g *group) error {

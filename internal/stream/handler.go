@@ -27,6 +27,8 @@ type connection struct {
 	awake      chan struct{} // holds a token when Take has more
 	lastID     time.Time     // when the client last got an id
 	lastWrite  time.Time
+	written    hub.Taken // what of that the client got
+	bytes      uint64
 }
 
 // Wake implements hub.Waker.
@@ -66,10 +68,8 @@ func (c *connection) run(ctx context.Context) error {
 	for {
 		var state hub.State
 		blocks, state = c.subscriber.Take(blocks[:0], piece)
-		if len(blocks) > 0 {
-			if err := c.writeID(blocks...); err != nil {
-				return err
-			}
+		if err := c.deliver(blocks); err != nil {
+			return err
 		}
 		clear(blocks[:cap(blocks)]) // hold on to no frame while waiting
 		if state == hub.More {
@@ -104,15 +104,30 @@ func (c *connection) run(ctx context.Context) error {
 func (c *connection) last() error {
 	for {
 		blocks, state := c.subscriber.Take(nil, piece)
-		if len(blocks) > 0 {
-			if err := c.writeID(blocks...); err != nil {
-				return err
-			}
+		if err := c.deliver(blocks); err != nil {
+			return err
 		}
 		if state != hub.More {
 			return nil
 		}
 	}
+}
+
+// deliver writes what a Take brought, and counts it.
+func (c *connection) deliver(blocks [][]byte) error {
+	if len(blocks) == 0 {
+		return nil
+	}
+	if err := c.writeID(blocks...); err != nil {
+		return err
+	}
+	taken := c.subscriber.Taken()
+	c.server.counts.events.Add(taken.Events - c.written.Events)
+	c.written = taken
+	if delay := c.server.options.Delay; delay != nil && !taken.Live.IsZero() {
+		delay(c.lastWrite.Sub(taken.Live.Time()))
+	}
+	return nil
 }
 
 // signOfLife says that a quiet stream lives, and from time to time what its
@@ -144,7 +159,7 @@ func (c *connection) write(blocks ...[]byte) error {
 	if err := c.extend(); err != nil {
 		return err
 	}
-	written := 0
+	written, total := 0, 0
 	for _, b := range blocks {
 		for len(b) > 0 {
 			n := min(len(b), piece)
@@ -158,12 +173,15 @@ func (c *connection) write(blocks ...[]byte) error {
 				return stalled(err)
 			}
 			b = b[n:]
+			total += n
 		}
 	}
 	if err := c.control.Flush(); err != nil {
 		return stalled(err)
 	}
 	c.lastWrite = time.Now()
+	c.bytes += uint64(total)
+	c.server.counts.bytes.Add(uint64(total))
 	// HTTP/2 ends a stream whose deadline passes, also while nothing is written.
 	return c.control.SetWriteDeadline(time.Time{})
 }

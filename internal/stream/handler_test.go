@@ -39,8 +39,9 @@ func start(t *testing.T, o stream.Options, f func(*node)) {
 		h := hub.New(n.bus, hub.Options{})
 		n.streams = stream.NewServer(h, o)
 		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			n.ended <- n.streams.Serve(w, r, stream.Request{Heartbeat: r.URL.Query().Has("heartbeat"),
+			_, err := n.streams.Serve(w, r, stream.Request{Heartbeat: r.URL.Query().Has("heartbeat"),
 				Request: hub.Request{Topics: []event.Topic{"news"}, From: hub.Start{Cursor: r.Header.Get("Last-Event-ID")}}})
+			n.ended <- err
 			panic(http.ErrAbortHandler)
 		})}
 		ctx, cancel := context.WithCancel(context.Background())

@@ -24,6 +24,11 @@ type Options struct {
 	Stall       time.Duration // a stream that takes no byte for so long is cut. 30 s
 	Retry       time.Duration // what browsers wait before they come back, ± 50 %. 3 s
 	MaxStreams  int           // more than these are sent away until later. 100,000
+
+	// Delay, if set, is called for each batch of live events that was
+	// written: how long ago the first of them was published, by the store's
+	// clock. Many streams call it at once.
+	Delay func(time.Duration)
 }
 
 func (o Options) withDefaults() Options {
@@ -46,6 +51,7 @@ func (o Options) withDefaults() Options {
 type Server struct {
 	hub     *hub.Hub
 	options Options
+	counts  counts
 
 	mu     sync.Mutex
 	open   int
@@ -76,8 +82,8 @@ var (
 	ErrFull    = errors.New("the node has as many streams as it may")
 )
 
-// Serve writes the stream until it ends, and returns why: never nil. The
-// answer is always 200, also for a request that cannot be served now, which
+// Serve writes the stream until it ends, and returns what its client got, and
+// why it ended: never nil. The answer is always 200, also for a request that cannot be served now, which
 // gets nothing but the advice when to come back: on any other status a
 // browser gives up for good.
 //
@@ -85,23 +91,30 @@ var (
 // ends without the terminating chunk: a client that reads the stream by fetch
 // takes a clean end for the end of everything, an aborted one for a reason to
 // come back.
-func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request) error {
+func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request) (Served, error) {
+	begin := time.Now()
 	c := &connection{server: s, request: q, control: http.NewResponseController(w), writer: w,
 		awake: make(chan struct{}, 1)}
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no")
+	err := s.serve(c, r)
+	return c.served(begin, err), err
+}
+
+func (s *Server) serve(c *connection, r *http.Request) error {
 	if err := s.enter(); err != nil {
 		return errors.Join(err, c.goodbye())
 	}
 	defer s.leave()
-	subscriber, err := s.hub.Subscribe(q.Request, c)
+	subscriber, err := s.hub.Subscribe(c.request.Request, c)
 	if err != nil {
 		return errors.Join(err, c.goodbye())
 	}
 	defer subscriber.Close()
 	c.subscriber = subscriber
+	s.counts.began(subscriber.Opening().Resumed)
 	if err := c.greet(); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -32,14 +31,32 @@ func (s *Server) events(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	// Flushing through Gin's writer hides errors, so the stream gets the one
 	// behind it, to which Gin's headers belong too.
-	err = s.streams.Serve(unwrap(c.Writer), c.Request, q)
-	level := slog.LevelDebug
-	if errors.Is(err, stream.ErrStalled) || errors.Is(err, stream.ErrFull) {
-		level = slog.LevelInfo
-	}
-	s.log.Log(c.Request.Context(), level, "stream ended", slog.String("stream", uuid.NewString()),
-		slog.Any("topics", q.Topics), slog.Any("reason", err))
+	served, _ := s.streams.Serve(unwrap(c.Writer), c.Request, q)
+	s.logStream(c.Request, q, served)
 	panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
+}
+
+// namedTopics is how many of a stream's topics its line in the log names.
+const namedTopics = 3
+
+// logStream writes the one line that a stream leaves in the log: of one that
+// was served what its client got, of one that was sent away only now and then
+// that this happens. It names no cursor and no query: that may hold a token.
+func (s *Server) logStream(r *http.Request, q stream.Request, served stream.Served) {
+	if !served.Begun {
+		if served.Reason == stream.Draining {
+			return // so it is meant
+		}
+		if more, ok := s.crowd.worthy(time.Now()); ok {
+			s.log.Warn("streams are sent away", slog.String("reason", served.Reason), slog.Int("others", more))
+		}
+		return
+	}
+	s.log.Info("stream ended", slog.String("stream", uuid.NewString()), slog.String("remote", r.RemoteAddr),
+		slog.Int("topics", len(q.Topics)), slog.Any("first_topics", q.Topics[:min(namedTopics, len(q.Topics))]),
+		slog.Bool("resumed", served.Resumed), slog.String("lasted", served.Time.Round(time.Millisecond).String()),
+		slog.Uint64("events", served.Events), slog.Uint64("bytes", served.Bytes), slog.Uint64("gaps", served.Gaps),
+		slog.String("reason", served.Reason))
 }
 
 func unwrap(w http.ResponseWriter) http.ResponseWriter {

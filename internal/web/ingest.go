@@ -171,7 +171,7 @@ func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) er
 func (s *Server) publishSome(c *gin.Context, messages []event.Message) ([]event.Receipt, error) {
 	ctx, cancel := busContext(c)
 	defer cancel()
-	return s.bus.Publish(ctx, messages)
+	return s.store(ctx, c.Request.Header, messages)
 }
 
 // EndStreams ends the streams on their way in: what has arrived of them is

@@ -113,6 +113,12 @@ func (s *intakes) leave(in *intake) {
 	delete(s.open, in)
 }
 
+func (s *intakes) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
 // close ends all streams, and those that come later, for that reason.
 func (s *intakes) close(reason error) {
 	s.mu.Lock()

@@ -8,8 +8,8 @@ import (
 // outageEvery is how often at most an outage is logged.
 const outageEvery = time.Second
 
-// outage bounds what is logged of publishes that fail: while the store is
-// away all of them do, and anyone may send as many as they like.
+// outage bounds what is logged of requests that fail: while the store is away
+// all publishes do, and anyone may send as many as they like.
 type outage struct {
 	mu     sync.Mutex
 	logged time.Time

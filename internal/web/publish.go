@@ -70,7 +70,7 @@ func (s *Server) publish(c *gin.Context) {
 	}
 	ctx, cancel := busContext(c)
 	defer cancel()
-	receipts, err := s.bus.Publish(ctx, messages)
+	receipts, err := s.store(ctx, c.Request.Header, messages)
 	if err != nil {
 		if item, ok := errors.AsType[*event.ItemError](err); ok && !batch {
 			err = item.Err

@@ -3,7 +3,10 @@
 package web
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,8 +44,10 @@ type Server struct {
 	log     *slog.Logger
 	engine  *gin.Engine
 
+	counts   publishCounts
 	intakes  intakes
-	outage   outage
+	outage   outage // of the store
+	crowd    outage // of room for streams
 	draining atomic.Bool
 }
 
@@ -62,7 +67,7 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s := &Server{hub: h, bus: bus, streams: streams, options: o, log: o.Log, engine: gin.New(),
-		intakes: intakes{open: map[*intake]struct{}{}}}
+		counts: newPublishCounts(), intakes: intakes{open: map[*intake]struct{}{}}}
 	s.engine.RedirectTrailingSlash = false // browsers would come back to the target for ever
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.ContextWithFallback = true
@@ -86,13 +91,14 @@ func (s *Server) routes() error {
 		"/topics/:topic/messages": s.messages,
 		"/healthz":                alive,
 		"/readyz":                 s.ready,
+		"/openapi.yaml":           serveOpenAPI,
 	} {
 		open.GET(path, handler)
 		open.OPTIONS(path, noContent)
 	}
 	open.HEAD("/healthz", alive)
 	open.HEAD("/readyz", s.ready)
-	publish := s.engine.Group("/publish", s.sameOrigin)
+	publish := s.engine.Group("/publish", s.countRequest, s.sameOrigin)
 	if len(s.options.PublishOrigins) > 0 {
 		publish.Use(cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins,
 			AllowMethods: []string{http.MethodPost}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
@@ -104,6 +110,12 @@ func (s *Server) routes() error {
 	if err != nil {
 		return err
 	}
+	client, err := fs.ReadFile(files, "tickertape.js")
+	if err != nil {
+		return err
+	}
+	open.GET("/tickertape.js", serveClient(client))
+	open.OPTIONS("/tickertape.js", noContent)
 	page := s.engine.Group("/", pageHeaders)
 	page.StaticFileFS("/", "/", http.FS(files))
 	page.StaticFS("/page", http.FS(files))
@@ -124,6 +136,22 @@ func pageHeaders(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Header("Cache-Control", "no-cache")
+}
+
+// serveClient answers with the browser client, which pages of any origin may
+// import. They ask whether theirs is the newest each time they load.
+func serveClient(script []byte) gin.HandlerFunc {
+	sum := sha256.Sum256(script)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	return func(c *gin.Context) {
+		// Also where no Origin was sent: the answer may be kept for others.
+		c.Header("Access-Control-Allow-Origin", "*")
+		c.Header("Content-Type", "text/javascript; charset=utf-8")
+		c.Header("X-Content-Type-Options", "nosniff")
+		c.Header("Cache-Control", "no-cache")
+		c.Header("ETag", tag)
+		http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(script))
+	}
 }
 
 // ServeHTTP implements http.Handler.

@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	"tickertape/internal/event"
+)
+
+// Bodies of a publish, as they are counted.
+const (
+	BodyJSON   = "json"   // one message, or a batch
+	BodyRaw    = "raw"    // the data itself
+	BodyNDJSON = "ndjson" // a message a line
+	BodySSE    = "sse"    // a message an event
+	BodyOther  = "other"  // none of these: refused
+)
+
+// What became of messages that were handed to the bus.
+const (
+	Stored    = "stored"
+	Duplicate = "duplicate"  // was stored before
+	Refused   = "refused"    // the mistake is the publisher's
+	NotStored = "not_stored" // the store was away, or full
+	Unknown   = "unknown"    // the store may have it, or not
+)
+
+// PublishStats is what a Server has counted of publishes since it began.
+type PublishStats struct {
+	Messages map[Messages]uint64
+	Requests map[Requests]uint64 // that were answered
+	Open     int                 // streams on their way in
+}
+
+// Messages are those that came by one kind of body and ended in one way.
+type Messages struct{ Body, Outcome string }
+
+// Requests are those that had one kind of body and one status.
+type Requests struct {
+	Body string
+	Code int
+}
+
+// publishCounts counts publishes.
+type publishCounts struct {
+	mu       sync.Mutex
+	messages map[Messages]uint64
+	requests map[Requests]uint64
+}
+
+func newPublishCounts() publishCounts {
+	return publishCounts{messages: map[Messages]uint64{}, requests: map[Requests]uint64{}}
+}
+
+func (t *publishCounts) message(body, outcome string, n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.messages[Messages{body, outcome}] += uint64(n)
+}
+
+// countRequest counts a publish when it has been answered.
+func (s *Server) countRequest(c *gin.Context) {
+	c.Next()
+	if c.Request.Method != http.MethodPost {
+		return
+	}
+	s.counts.mu.Lock()
+	defer s.counts.mu.Unlock()
+	s.counts.requests[Requests{bodyOf(c.Request.Header), c.Writer.Status()}]++
+}
+
+// PublishStats returns what was counted.
+func (s *Server) PublishStats() PublishStats {
+	s.counts.mu.Lock()
+	defer s.counts.mu.Unlock()
+	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count()}
+}
+
+// store hands messages of one request to the bus, and counts what becomes of
+// them.
+func (s *Server) store(ctx context.Context, h http.Header, messages []event.Message) ([]event.Receipt, error) {
+	body := bodyOf(h)
+	receipts, err := s.bus.Publish(ctx, messages)
+	if err != nil {
+		n := len(messages)
+		if _, ok := errors.AsType[*event.ItemError](err); ok && (body == BodyNDJSON || body == BodySSE) {
+			n = 1 // a stream tries those before it again, and drops the others
+		}
+		s.counts.message(body, outcomeOf(err), n)
+		return nil, err
+	}
+	duplicates := 0
+	for _, r := range receipts {
+		if r.Duplicate {
+			duplicates++
+		}
+	}
+	s.counts.message(body, Stored, len(receipts)-duplicates)
+	s.counts.message(body, Duplicate, duplicates)
+	return receipts, nil
+}
+
+func outcomeOf(err error) string {
+	if u, ok := errors.AsType[*event.UnavailableError](err); ok && !u.MaybeStored {
+		return NotStored
+	}
+	if statusOf(err) < http.StatusInternalServerError {
+		return Refused
+	}
+	return Unknown
+}
+
+// bodyOf names the kind of a request's body.
+func bodyOf(h http.Header) string {
+	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	switch {
+	case err != nil && h.Get("Content-Type") != "":
+		return BodyOther
+	case media == "application/json":
+		return BodyJSON
+	case media == "application/x-ndjson":
+		return BodyNDJSON
+	case media == "text/event-stream":
+		return BodySSE
+	case slices.Contains(rawTypes[:], media):
+		return BodyRaw
+	}
+	return BodyOther
+}
