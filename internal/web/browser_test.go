@@ -36,6 +36,7 @@ func TestBrowser(t *testing.T) {
 		"page shows text only":       pageShowsTextOnly,
 		"page fits a phone":          pageFitsPhone,
 		"page speaks Chinese":        pageSpeaksChinese,
+		"page makes pictures":        pageMakesPictures,
 		"foreign page":               foreignPage,
 		"client comes back":          clientComesBack,
 	} {
