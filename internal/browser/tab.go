@@ -15,11 +15,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Tab is one tab, in a session of its own: nothing is shared with other tabs.
-// Its methods fail the test on any error. They are for one goroutine.
+// Tab is one tab, in a session of its own: nothing is shared with other tabs,
+// unless it was opened Beside one. Its methods fail the test on any error. They are for one goroutine.
 type Tab struct {
-	t   testing.TB
-	ctx context.Context
+	t     testing.TB
+	ctx   context.Context
+	close context.CancelFunc
 
 	mu         sync.Mutex
 	complaints []Complaint
@@ -35,18 +36,32 @@ type Complaint struct {
 // Tab opens a tab that closes with the test.
 func (b *Browser) Tab(t testing.TB) *Tab {
 	t.Helper()
+	return newTab(t, b.ctx, chromedp.WithNewBrowserContext())
+}
+
+// Beside opens one more tab in this tab's session: they share storage and
+// channels, and all else that belongs to an origin. It ends before this one.
+func (tab *Tab) Beside() *Tab {
+	tab.t.Helper()
+	return newTab(tab.t, tab.ctx)
+}
+
+func newTab(t testing.TB, parent context.Context, options ...chromedp.ContextOption) *Tab {
+	t.Helper()
 	tab := &Tab{t: t}
-	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	t.Cleanup(cancel)
-	tab.ctx = ctx
-	if err := begin(ctx, cancel); err != nil {
+	tab.ctx, tab.close = chromedp.NewContext(parent, options...)
+	t.Cleanup(tab.close)
+	if err := begin(tab.ctx, tab.close); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	if err := chromedp.Listen(ctx, tab.note); err != nil {
+	if err := chromedp.Listen(tab.ctx, tab.note); err != nil {
 		t.Fatal(err)
 	}
 	return tab
 }
+
+// Close closes the tab before the test ends.
+func (tab *Tab) Close() { tab.close() }
 
 // note is called by the loop that reads from the browser: it must not block.
 func (tab *Tab) note(event any) {
@@ -111,6 +126,18 @@ func (tab *Tab) Viewport(width, height int64) {
 	tab.do("set the viewport", chromedp.EmulateViewport(width, height, chromedp.EmulateMobile))
 }
 
+// Screenshot returns what the viewport shows, as PNG.
+func (tab *Tab) Screenshot() []byte {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, stepTime)
+	defer cancel()
+	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		tab.t.Fatalf("take a screenshot: %v", err)
+	}
+	return picture
+}
+
 func (tab *Tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, stepTime)
@@ -161,12 +188,13 @@ func (tab *Tab) Wait(condition string, evidence ...string) {
 }
 
 // waiting looks at a condition until it holds or its time is over. It is no
-// string to the page, whose policy forbids eval.
+// string to the page, whose policy forbids eval. It leaves Date alone, which a
+// test may have changed.
 const waiting = `new Promise(done => {
-	const end = Date.now() + %[2]d;
+	const end = performance.now() + %[2]d;
 	const look = () => {
 		if (%[1]s) done(true);
-		else if (Date.now() > end) done(false);
+		else if (performance.now() > end) done(false);
 		else setTimeout(look, 10);
 	};
 	look();

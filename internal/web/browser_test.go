@@ -31,6 +31,21 @@ func TestBrowser(t *testing.T) {
 		"restart before any event":   restartBeforeAnyEvent,
 		"foreign page":               foreignPage,
 		"client comes back":          clientComesBack,
+		"client sees a restart":      clientSeesRestart,
+		"client outlives refusals":   clientOutlivesRefusals,
+		"client remembers":           clientRemembers,
+		"client wakes up":            clientWakesUp,
+		"client notices silence":     clientNoticesSilence,
+		"client renews its token":    clientRenewsToken,
+		"client bears callbacks":     clientBearsCallbacks,
+		"client checks arguments":    clientChecksArguments,
+		"client of another origin":   clientOfAnotherOrigin,
+		"client shares a stream":     clientSharesStream,
+		"client begins as asked":     clientBeginsAsAsked,
+		"client takes the lead":      clientTakesLead,
+		"client leads under load":    clientLeadsUnderLoad,
+		"client parts and rejoins":   clientPartsAndRejoins,
+		"client misses its leader":   clientMissesLeader,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

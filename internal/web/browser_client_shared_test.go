@@ -1,0 +1,253 @@
+package web_test
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"tickertape/internal/browser"
+	"tickertape/internal/nodetest"
+	"tickertape/internal/stream"
+)
+
+// beside opens one more tab at the node's page.
+func (s *scene) beside(node *nodetest.Node) *browser.Tab {
+	s.Helper()
+	tab := s.tab.Beside()
+	tab.Open(node.URL + "/")
+	return tab
+}
+
+// awaitRole waits until the connection leads, follows, or is alone.
+func (w *watched) awaitRole(role string) {
+	w.Helper()
+	condition := map[string]string{"leads": "s.shared && s.leader", "follows": "s.shared && !s.leader", "alone": "!s.shared"}[role]
+	w.wait(fmt.Sprintf(`(s => s.status === 'open' && %s)(c.state)`, condition))
+}
+
+// Two tabs have one connection, and each gets everything once, in order, and
+// knows what goes on.
+func clientSharesStream(s *scene) {
+	node := s.start(quick)
+	a := s.connect(s.tab, "", "", "", "news", "quotes.IBM")
+	a.awaitRole("leads")
+	b := s.connect(s.beside(node), "", "", "", "quotes.IBM", "news") // in any order
+	b.awaitRole("follows")
+	var want []string
+	for i := range 20 {
+		want = append(want, s.publish(node, note{Topic: "news", Data: i}, note{Topic: "quotes.IBM", Data: i})...)
+		if i == 10 {
+			a.awaitEvents(want)
+			node.Cut()
+		}
+	}
+	a.awaitEvents(want)
+	b.awaitEvents(want)
+	b.wait(`notes.some(n => n.kind === 'waiting' && n.reason === 'cut' && n.shared && !n.leader)`)
+	b.awaitRole("follows")
+	if n := node.Streams.Open(); n != 1 {
+		s.Errorf("%d streams for two tabs", n)
+	}
+	if a, b := a.notes("event"), b.notes("event"); a[len(a)-1].Cursor != b[len(b)-1].Cursor {
+		s.Errorf("cursors differ: %+v, %+v", a[len(a)-1], b[len(b)-1])
+	}
+	// What asks for something else is another group, and so is a name.
+	other := s.connect(s.tab, "", "", `share: 'mine', token: () => 'x'`, "news", "quotes.IBM")
+	other.awaitRole("leads")
+	own := s.connect(s.tab, "", "", `share: false`, "news", "quotes.IBM")
+	own.awaitRole("alone")
+	if n := node.Streams.Open(); n != 3 {
+		s.Errorf("%d streams for three groups", n)
+	}
+	s.quiet()
+}
+
+// A tab that joins gets what its own stream would have begun with.
+func clientBeginsAsAsked(s *scene) {
+	node := s.start(quick)
+	type part struct {
+		start string
+		kept  func(want []string) []string
+	}
+	var ids []string
+	for i := range 7 {
+		ids = append(ids, s.publish(node, note{Topic: "a", Data: i})...)
+	}
+	ids = append(ids, s.publish(node, note{Topic: "b", Data: "only"})...)
+	parts := map[string]part{
+		"last": {`{ last: 2 }`, func(w []string) []string { return append(append([]string{}, w[len(w)-4]), w[len(w)-3:]...) }},
+		"all":  {`{ since: 'all' }`, func(w []string) []string { return w }},
+		"now":  {`undefined`, func([]string) []string { return nil }},
+	}
+	first, want := map[string]*watched{}, map[string][]string{}
+	for name, p := range parts {
+		first[name] = s.connect(s.tab, "", "", "start: "+p.start, "a", "b")
+		first[name].awaitRole("leads")
+	}
+	want["last"], want["all"] = ids[5:], ids
+	more := s.publish(node, note{Topic: "a", Data: "x"}, note{Topic: "a", Data: "y"}, note{Topic: "b", Data: "z"})
+	ids = append(ids, more...)
+	for name, w := range first {
+		want[name] = append(want[name], more...)
+		w.awaitEvents(want[name])
+	}
+	second := s.beside(node)
+	// Newest two of a: x, y; of b: only, z.
+	joined := map[string][]string{"last": ids[7:], "all": ids, "now": nil}
+	for name, p := range parts {
+		w := s.connect(second, "", "", "start: "+p.start, "a", "b")
+		w.awaitRole("follows")
+		w.awaitEvents(joined[name])
+		last := s.publish(node, note{Topic: "b", Data: "live"})
+		ids = append(ids, last...)
+		w.awaitEvents(append(joined[name][:len(joined[name]):len(joined[name])], last...))
+		break
+	}
+	s.quiet()
+}
+
+// When the tab that leads goes, by closing or to another page, one that
+// follows goes on, with nothing lost and nothing twice.
+func clientTakesLead(s *scene) {
+	node := s.start(quick)
+	tabs := []*browser.Tab{s.beside(node), s.beside(node), s.beside(node), s.beside(node)}
+	var all []*watched
+	for i, tab := range tabs {
+		w := s.connect(tab, "", "", "", "news")
+		w.awaitRole(map[bool]string{true: "leads", false: "follows"}[i == 0])
+		all = append(all, w)
+	}
+	var want []string
+	publish := func() {
+		for i := range 10 {
+			want = append(want, s.publish(node, note{Topic: "news", Data: i})...)
+		}
+	}
+	for i, leave := range []func(){
+		func() { tabs[0].Close() },
+		func() { tabs[1].Open("about:blank") },
+		func() { browser.Eval[bool](tabs[2], all[2].name+`.c.close(), true`) },
+	} {
+		publish()
+		for _, w := range all[i:] {
+			w.awaitEvents(want)
+		}
+		leave()
+		publish()
+		for _, w := range all[i+1:] {
+			w.awaitEvents(want)
+		}
+		all[i+1].awaitRole("leads")
+		s.until("one stream is left", func() bool { return node.Streams.Open() == 1 })
+	}
+	s.quiet()
+}
+
+// The same while events come as fast as they can, and connections are cut.
+func clientLeadsUnderLoad(s *scene) {
+	node := s.start(nodetest.Options{Stream: stream.Options{Retry: 20 * time.Millisecond}})
+	last := s.connect(s.beside(node), "", "", "", "news")
+	last.awaitOpen()
+	stop := make(chan struct{})
+	var want []string
+	var publishing sync.WaitGroup
+	publishing.Go(func() { want = s.publishNumbers(stop, node) })
+	end := sync.OnceFunc(func() { close(stop); publishing.Wait() })
+	defer end()
+	var tabs []*browser.Tab
+	for range 3 {
+		tabs = append(tabs, s.beside(node))
+	}
+	var others []*watched
+	for i := range 9 {
+		// The one who stays is the leader at first, and comes last in line later.
+		tab := tabs[i%len(tabs)]
+		w := s.connect(tab, "", "", "", "news")
+		w.wait(`count > 0`)
+		others = append(others, w)
+		switch i % 3 {
+		case 0:
+			browser.Eval[bool](last.tab, `dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })), true`)
+			w.wait(`count > 20`)
+			browser.Eval[bool](last.tab, `dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })), true`)
+		case 1:
+			node.Cut()
+		case 2:
+			browser.Eval[bool](tab, others[i-2].name+`.c.close(), true`)
+		}
+		last.wait(`count > ` + strconv.Itoa(len(last.notes("event"))+10))
+	}
+	end()
+	last.awaitEvents(want)
+	place := map[string]int{}
+	for i, id := range want {
+		place[id] = i
+	}
+	for _, w := range others {
+		if browser.Eval[string](w.tab, w.name+".c.state.status") != "closed" {
+			w.wait(fmt.Sprintf(`notes.findLast(n => n.kind === 'event').id === '%s'`, want[len(want)-1]))
+		}
+		got := w.notes("event")
+		for i := range got[1:] {
+			if place[got[i+1].ID] != place[got[i].ID]+1 {
+				s.Fatalf("%s: event %d follows %d", w.name, place[got[i+1].ID], place[got[i].ID])
+			}
+		}
+	}
+	s.until("one stream is left", func() bool { return node.Streams.Open() == 1 })
+	s.quiet()
+}
+
+// A tab that the leader cannot help has a connection of its own until the two
+// stand at the same place.
+func clientPartsAndRejoins(s *scene) {
+	node := s.start(quick)
+	old := s.publish(node, note{Topic: "news", Data: "old"}, note{Topic: "news", Data: "older than the leader"})
+	a := s.connect(s.tab, "", "", "", "news")
+	a.awaitRole("leads")
+	b := s.connect(s.beside(node), "", "", fmt.Sprintf(`start: { cursor: '%s' }`, old[0]), "news")
+	b.awaitRole("alone")
+	b.awaitEvents(old[1:])
+	if n := node.Streams.Open(); n != 2 {
+		s.Errorf("%d streams", n)
+	}
+	want := s.publish(node, note{Topic: "news", Data: 1})
+	a.awaitEvents(want)
+	b.awaitEvents(append(old[1:2:2], want...))
+	want = append(want, s.publish(node, note{Topic: "news", Data: 2})...)
+	b.awaitRole("follows")
+	s.until("one stream is left", func() bool { return node.Streams.Open() == 1 })
+	want = append(want, s.publish(node, note{Topic: "news", Data: 3})...)
+	a.awaitEvents(want)
+	b.awaitEvents(append(old[1:2:2], want...))
+	s.quiet()
+}
+
+// A leader that is there but says nothing is done without; when it speaks
+// again, it is followed again.
+func clientMissesLeader(s *scene) {
+	node := s.start(fastNode)
+	a := s.connect(s.tab, "", "", "", "news")
+	a.awaitRole("leads")
+	tab := s.beside(node)
+	browser.Eval[bool](tab, fast)
+	b := s.connect(tab, "", "", "", "news")
+	b.awaitRole("follows")
+	// From here on the leader's tab sends nothing to the others.
+	browser.Eval[bool](s.tab, `window.post = BroadcastChannel.prototype.postMessage, BroadcastChannel.prototype.postMessage = () => {}, true`)
+	want := s.publish(node, note{Topic: "news", Data: 1})
+	a.awaitEvents(want)
+	b.awaitRole("alone")
+	b.awaitEvents(want)
+	b.wait(`notes.some(n => n.reason === 'no leader')`)
+	browser.Eval[bool](s.tab, `BroadcastChannel.prototype.postMessage = post, true`)
+	for i := range 2 {
+		want = append(want, s.publish(node, note{Topic: "news", Data: i})...)
+		a.awaitEvents(want)
+		b.awaitEvents(want)
+	}
+	b.awaitRole("follows")
+	s.until("one stream is left", func() bool { return node.Streams.Open() == 1 })
+	s.quiet()
+}
