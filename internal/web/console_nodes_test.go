@@ -65,9 +65,47 @@ func pageOverThreeNodes(s *scene) {
 	if banner := s.text("#gap"); !strings.Contains(banner, "Events of news are missing.") || !strings.Contains(banner, "make room") {
 		s.Errorf("the banner says %q", banner)
 	}
+	s.keepPicture("gap")
 	s.tab.Click("#gap-close")
 	s.tab.Wait(`document.querySelector('#gap').hidden`)
 	s.quiet()
+}
+
+// Two tabs have one connection, whichever node it leads to; the other one
+// takes over when the first closes.
+func pageSharesStream(s *scene) {
+	c := referee.Start(s, referee.Options{Nodes: 3})
+	nodes := c.Nodes()
+	streams := func() (n int) {
+		for _, node := range nodes {
+			n += node.Streams.Open()
+		}
+		return n
+	}
+	s.publish(nodes[2].Node, note{Topic: "news", Data: "before"})
+	other := &scene{T: s.T, tab: s.tab.Beside()}
+	for _, tab := range [...]*scene{s, other} {
+		tab.tab.Open(nodes[0].URL + "/?topic=news")
+		tab.awaitState("open")
+		tab.awaitRows(1)
+	}
+	s.until("there is one stream", func() bool { return streams() == 1 })
+	other.tab.Wait(`!document.querySelector('#shared').hidden`)
+	s.publish(nodes[1].Node, note{Topic: "news", Data: "for both"})
+	s.awaitRows(2)
+	other.awaitRows(2)
+	if n := streams(); n != 1 {
+		s.Errorf("%d streams for two tabs", n)
+	}
+	s.silent()
+	s.tab.Open("about:blank")
+	other.tab.Wait(`document.querySelector('#shared').hidden && document.querySelector('#state').dataset.state === 'open'`)
+	s.publish(nodes[1].Node, note{Topic: "news", Data: "for the other"})
+	if got := other.awaitRows(3); len(got) != 3 || got[0].Data != "for the other" || got[1].Data != "for both" {
+		s.Errorf("the other tab shows %+v", got)
+	}
+	s.until("there is one stream", func() bool { return streams() == 1 })
+	other.silent()
 }
 
 // awaitData waits for a row with that data.

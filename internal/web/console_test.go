@@ -28,6 +28,7 @@ func TestConsole(t *testing.T) {
 		"bears a flood":       pageBearsFlood,
 		"can be read":         pageCanBeRead,
 		"has all texts":       pageHasAllTexts,
+		"shares its stream":   pageSharesStream,
 		"over three nodes":    pageOverThreeNodes,
 	} {
 		t.Run(name, func(t *testing.T) {

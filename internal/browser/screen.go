@@ -1,9 +1,6 @@
 package browser
 
-import (
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
-)
+import "github.com/chromedp/cdproto/emulation"
 
 // Screen is what a tab's page believes to be shown on.
 type Screen struct {
@@ -24,10 +21,4 @@ func (tab *Tab) Show(s Screen) {
 	}
 	Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-}
-
-// Picture returns the screen as a PNG.
-func (tab *Tab) Picture() []byte {
-	tab.t.Helper()
-	return Call(tab, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng}).Data
 }
