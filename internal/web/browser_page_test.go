@@ -195,6 +195,13 @@ func pageShowsTextOnly(s *scene) {
 	if err := json.Unmarshal([]byte(got[0].Data), &data); err != nil || data["html"] != image || got[0].Name != script {
 		s.Errorf("got %+v, %v", got[0], err)
 	}
+	deep := strings.Repeat("[", 9000) + strings.Repeat("]", 9000)
+	s.publish(node, note{Topic: "news", Event: "quote", Data: json.RawMessage(`{"price":{"rawJSON":{"toString":1}}}`)},
+		note{Topic: "news", Event: "quote", Data: json.RawMessage(`{"__proto__":{"price":1},"toJSON":2,"title":{}}`)},
+		note{Topic: "news", Data: json.RawMessage(deep)}, note{Topic: "news", Data: "alive"})
+	if got := s.awaitRows(6); got[0].Data != "alive" || got[2].Data != `{"__proto__":{"price":1},"toJSON":2,"title":{}}` {
+		s.Errorf("got %+v", got)
+	}
 	s.checkHarmless()
 	s.quiet()
 }

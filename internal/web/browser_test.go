@@ -122,7 +122,7 @@ func post(t *testing.T, url, idempotencyKey string, body, answer any) error {
 // until waits for something in this process.
 func (s *scene) until(what string, holds func() bool) {
 	s.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

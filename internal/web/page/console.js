@@ -2,8 +2,8 @@
 // publishes single messages. Each part of the page has its module; this one
 // hands events to them and keeps the stream on the topics that are followed.
 
-import { connect } from '/tickertape.js';
-import { $, copy, hub, make, parse, problemOf } from './dom.js';
+import { connect } from '../tickertape.js';
+import { $, copy, hub, make, parse, problemOf, textOf } from './dom.js';
 import { say } from './text.js';
 import './theme.js';
 import * as feed from './feed.js';
@@ -26,11 +26,12 @@ function take(event) {
   if (ids.has(id)) return;
   ids.add(id);
   if (ids.size > maxIDs) ids.delete(ids.values().next().value);
+  const text = textOf(event.data);
   $('welcome').hidden = true;
-  feed.addEvent(event);
+  feed.addEvent(event, text);
   quotes.take(event);
   news.take(event);
-  memory.keep(event);
+  memory.keep(event, text.length);
 }
 
 // ---- the stream ----
@@ -75,7 +76,8 @@ function open(list) {
     return;
   }
   try {
-    stream = connect(hub, list, { start: started, remember: 'console', share: true, parse, onState,
+    const mine = connect(hub, list, { start: started, remember: 'console', share: true, parse,
+      onState(state) { if (mine === stream) onState(state); },
       onEvent(e) {
         take(e);
         status.noteAge(e.time);
@@ -84,8 +86,9 @@ function open(list) {
       onGap(gap) {
         feed.addGap(gap);
         notices.showGap(gap);
-        if (gap.cursor) status.showCursor(gap.cursor);
+        status.showCursor(gap.cursor);
       } });
+    stream = mine;
     status.showCursor(stream.cursor);
   } catch (error) {
     stream = null;
@@ -100,7 +103,9 @@ function open(list) {
 async function change() {
   const list = topics.followed();
   if (list.join() === following.join()) return;
-  stream?.close();
+  const old = stream;
+  stream = null;
+  old?.close();
   const added = following.length > 0 ? list.filter(topic => !following.includes(topic)) : [];
   await Promise.all(added.map(recent));
   open(list);
@@ -109,7 +114,7 @@ async function change() {
 // recent shows the last events of a topic.
 async function recent(topic) {
   try {
-    const answer = await fetch(`${hub}/topics/${encodeURIComponent(topic)}/messages?last=20`);
+    const answer = await fetch(`${hub}/topics/${encodeURIComponent(topic)}/messages?last=20`, { signal: AbortSignal.timeout(5000) });
     if (answer.ok) for (const event of parse(await answer.text()).messages) take(event);
   } catch { /* the stream shows what comes from now on */ }
 }
@@ -117,7 +122,7 @@ async function recent(topic) {
 // follow has the changes made one after the other.
 function follow() {
   $('welcome').hidden = ids.size > 0 || !topics.isEmpty();
-  changing = changing.then(change);
+  changing = changing.catch(reportError).then(change);
 }
 
 // ---- a hub without events ----

@@ -45,8 +45,24 @@ export function painter(task) {
 
 // parse reads JSON. Numbers keep the digits that they were written with, where
 // the browser can do that.
-export const parse = text => JSON.parse(text, (_, value, context) =>
-  typeof value === 'number' && JSON.rawJSON && context?.source ? JSON.rawJSON(context.source) : value);
+export function parse(text) {
+  try {
+    return JSON.parse(text, (_, value, context) =>
+      typeof value === 'number' && JSON.rawJSON && context?.source ? JSON.rawJSON(context.source) : value);
+  } catch {
+    return JSON.parse(text); // so deep that looking at each value takes too much of the stack
+  }
+}
+
+// textOf returns an event's data as text.
+export function textOf(data) {
+  if (typeof data === 'string') return data;
+  try {
+    return JSON.stringify(data) ?? '';
+  } catch {
+    return '[…]'; // too deep, as above
+  }
+}
 
 // stored reads and writes a setting that outlives the page. A browser that
 // forbids it forgets the setting on reload.

@@ -13,9 +13,8 @@ let total = 0;
 let paused = false;
 let filter = '';
 
-// addEvent shows an event.
-export function addEvent(e) {
-  const data = typeof e.data === 'string' ? e.data : JSON.stringify(e.data) ?? '';
+// addEvent shows an event, whose data as text is given too.
+export function addEvent(e, data) {
   total++;
   add({ kind: 'event', at: new Date(e.time), topic: e.topic, name: e.event, key: e.key ?? '',
     data: data.length > maxText ? `${data.slice(0, maxText)} …` : data });

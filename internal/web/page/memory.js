@@ -6,12 +6,14 @@ import { parse } from './dom.js';
 const name = 'tickertape.console';
 const perTopic = 20;
 const maxTopics = 100;
+const maxEvent = 4000; // characters of its data: larger ones are not kept
 const maxSize = 400_000; // characters, of the 5 MB that browsers give an origin
 
 const newest = new Map(); // topic → its events, the newest last
 
-// keep notes an event.
-export function keep(event) {
+// keep notes an event, whose data has so many characters.
+export function keep(event, size) {
+  if (size > maxEvent) return;
   const events = newest.get(event.topic) ?? [];
   newest.delete(event.topic);
   newest.set(event.topic, events); // the last topic is the one that spoke last

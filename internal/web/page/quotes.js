@@ -2,7 +2,7 @@
 // since the first one seen here, and a line of the last prices.
 
 import { $, draw, make, painter } from './dom.js';
-import { words } from './text.js';
+import { say } from './text.js';
 import { sparkline } from './sparkline.js';
 
 const maxTiles = 60; // the one that has been quiet for longest makes room
@@ -26,7 +26,7 @@ export function quoteOf(event) {
 // number returns a number's value and how many decimals it was written with.
 // One that kept its digits knows more of them: 187.20 is 187.2 to JavaScript.
 function number(raw) {
-  const digits = String(raw?.rawJSON ?? (typeof raw === 'number' ? raw : ''));
+  const digits = JSON.isRawJSON?.(raw) ? raw.rawJSON : typeof raw === 'number' ? String(raw) : '';
   const value = Number(digits);
   if (digits === '' || !Number.isFinite(value)) return null;
   return { value, decimals: Math.min(8, /^-?\d+\.(\d+)$/.exec(digits)?.[1].length ?? 0) };
@@ -52,7 +52,7 @@ function add(quote) {
   const arrow = draw('svg', { class: 'arrow', viewBox: '0 0 10 10', 'aria-hidden': 'true' },
     draw('path', { d: 'M5 1.5 9.5 8.5H.5Z' }));
   const [price, change, sense] = [make('p', 'price'), make('span', 'amount'), make('span', 'unseen')];
-  const element = make('li', 'tile', make('h3', 'symbol', quote.symbol), price, make('p', 'change', arrow, sense, change), line.element);
+  const element = make('li', 'tile', make('h3', 'symbol', quote.symbol), price, make('p', 'change', arrow, sense, ' ', change), line.element);
   const tile = { symbol: quote.symbol, element, line, price, change, sense, prices: [], first: quote.value, decimals: 2, shown: null };
   tiles.set(quote.symbol, tile);
   if (tiles.size > maxTiles) remove(tiles.values().next().value);
@@ -77,7 +77,7 @@ function show(tile) {
   const way = Math.sign(Number(difference.toFixed(tile.decimals)));
   tile.price.textContent = price.toFixed(tile.decimals);
   tile.element.dataset.way = ['down', 'same', 'up'][way + 1];
-  tile.sense.textContent = words(`quote.${tile.element.dataset.way}`) + ' ';
+  say(tile.sense, `quote.${tile.element.dataset.way}`);
   const share = tile.first === 0 ? '' : ` (${signed(difference / tile.first * 100, 2)}%)`;
   tile.change.textContent = signed(difference, tile.decimals) + share;
   tile.line.show(tile.prices);
