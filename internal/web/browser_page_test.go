@@ -124,6 +124,7 @@ func pageSaysWhatIsWrong(s *scene) {
 	if state := browser.Eval[string](s.tab, `document.querySelector('#state').dataset.state`); state == "open" {
 		s.Error("the page says that a refused stream is open")
 	}
+	s.tab.Wait(`/^in \d+ s$/.test(document.querySelector('#countdown').textContent)`, `document.body.innerText`)
 
 	s.tab.Type("#add-topic", "news")
 	s.tab.Click("#add button")

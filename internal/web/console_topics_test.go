@@ -109,5 +109,10 @@ func pageOutlivesReload(s *scene) {
 	if got := s.tiles(); len(got) != 1 || got[0].Points != 2 || len(s.headlines()) != 1 {
 		s.Errorf("after the reload: %+v, %+v", got, s.headlines())
 	}
+	s.tab.Open(node.URL + "/?topic=news&last=2") // another page, which begins where it says
+	s.awaitRows(2)
+	if got, want := s.data(), []string{"missed", "live"}; !slices.Equal(got, want) {
+		s.Errorf("with another start came %q", got)
+	}
 	s.silent()
 }

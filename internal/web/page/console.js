@@ -76,7 +76,7 @@ function open(list) {
     return;
   }
   try {
-    const mine = connect(hub, list, { start: started, remember: 'console', share: true, parse,
+    const mine = connect(hub, list, { start: started, remember: memory.place, share: true, parse,
       onState(state) { if (mine === stream) onState(state); },
       onEvent(e) {
         take(e);

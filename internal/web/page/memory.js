@@ -22,27 +22,36 @@ export function keep(event, size) {
   if (newest.size > maxTopics) newest.delete(newest.keys().next().value);
 }
 
-// recall returns the events that the page had before its reload, oldest first.
-export function recall() {
+// before is what the page was before its reload: nothing, if another address
+// was asked for meanwhile.
+const before = read();
+
+function read() {
   try {
-    const events = parse(sessionStorage.getItem(name) ?? '[]');
-    return Array.isArray(events) ? events : [];
-  } catch {
-    return [];
-  }
+    const page = parse(sessionStorage.getItem(name) ?? '{}');
+    if (page.search === location.search && Array.isArray(page.events)) return page;
+  } catch { /* no storage, or not ours */ }
+  return { place: `console ${Date.now()}`, events: [] };
 }
+
+// place is the name under which the stream's cursor is kept.
+export const place = before.place;
+
+// recall returns the events that the page had before its reload, oldest first.
+export const recall = () => before.events;
 
 function store() {
   const texts = [];
   let size = 0;
-  const all = [...newest.values()].flat().sort((a, b) => (a.time < b.time ? 1 : -1));
-  for (const event of all) {
+  const all = [...newest.values()].flat().sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  for (const event of all.reverse()) {
     const text = JSON.stringify(event);
     size += text.length;
     if (size > maxSize) break;
     texts.unshift(text);
   }
-  try { sessionStorage.setItem(name, `[${texts}]`); } catch { /* the page begins empty after a reload */ }
+  const page = JSON.stringify({ search: location.search, place });
+  try { sessionStorage.setItem(name, `${page.slice(0, -1)},"events":[${texts}]}`); } catch { /* the page begins empty after a reload */ }
 }
 
 addEventListener('pagehide', store);

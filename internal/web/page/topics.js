@@ -115,9 +115,10 @@ function pick(change) {
 
 function follow(topics) {
   picked = topics;
-  const query = new URLSearchParams();
+  const query = new URLSearchParams(location.search);
+  query.delete('topic');
   for (const name of picked ?? []) query.append('topic', name);
-  history.replaceState(null, '', picked ? `?${query}` : location.pathname);
+  history.replaceState(null, '', query.size > 0 ? `?${query}` : location.pathname);
   show();
   changed();
 }
