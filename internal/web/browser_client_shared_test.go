@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -65,44 +66,36 @@ func clientSharesStream(s *scene) {
 
 // A tab that joins gets what its own stream would have begun with.
 func clientBeginsAsAsked(s *scene) {
-	node := s.start(quick)
-	type part struct {
-		start string
-		kept  func(want []string) []string
-	}
-	var ids []string
-	for i := range 7 {
-		ids = append(ids, s.publish(node, note{Topic: "a", Data: i})...)
-	}
-	ids = append(ids, s.publish(node, note{Topic: "b", Data: "only"})...)
-	parts := map[string]part{
-		"last": {`{ last: 2 }`, func(w []string) []string { return append(append([]string{}, w[len(w)-4]), w[len(w)-3:]...) }},
-		"all":  {`{ since: 'all' }`, func(w []string) []string { return w }},
-		"now":  {`undefined`, func([]string) []string { return nil }},
-	}
-	first, want := map[string]*watched{}, map[string][]string{}
-	for name, p := range parts {
-		first[name] = s.connect(s.tab, "", "", "start: "+p.start, "a", "b")
-		first[name].awaitRole("leads")
-	}
-	want["last"], want["all"] = ids[5:], ids
-	more := s.publish(node, note{Topic: "a", Data: "x"}, note{Topic: "a", Data: "y"}, note{Topic: "b", Data: "z"})
-	ids = append(ids, more...)
-	for name, w := range first {
-		want[name] = append(want[name], more...)
-		w.awaitEvents(want[name])
-	}
-	second := s.beside(node)
-	// Newest two of a: x, y; of b: only, z.
-	joined := map[string][]string{"last": ids[7:], "all": ids, "now": nil}
-	for name, p := range parts {
-		w := s.connect(second, "", "", "start: "+p.start, "a", "b")
-		w.awaitRole("follows")
-		w.awaitEvents(joined[name])
-		last := s.publish(node, note{Topic: "b", Data: "live"})
-		ids = append(ids, last...)
-		w.awaitEvents(append(joined[name][:len(joined[name]):len(joined[name])], last...))
-		break
+	both := func(old, live []string) []string { return slices.Concat(old, live) }
+	for _, c := range []struct {
+		start         string
+		first, joined func(old, live []string) []string
+	}{
+		{`undefined`, func(_, live []string) []string { return live }, func(_, _ []string) []string { return nil }},
+		{`{ since: 'all' }`, both, both},
+		// The newest two of a and of b: b's only old one is among them.
+		{`{ last: 2 }`, func(old, live []string) []string { return slices.Concat(old[5:], live) },
+			func(old, live []string) []string { return slices.Concat(old[7:], live) }},
+	} {
+		node := s.start(quick)
+		var old []string
+		for i := range 7 {
+			old = append(old, s.publish(node, note{Topic: "a", Data: i})...)
+		}
+		old = append(old, s.publish(node, note{Topic: "b", Data: "old"})...)
+		a := s.connect(s.tab, "", "", "start: "+c.start, "a", "b")
+		a.awaitRole("leads")
+		live := s.publish(node, note{Topic: "a", Data: "x"}, note{Topic: "a", Data: "y"}, note{Topic: "b", Data: "z"})
+		a.awaitEvents(c.first(old, live))
+		b := s.connect(s.beside(node), "", "", "start: "+c.start, "a", "b")
+		b.awaitRole("follows")
+		b.awaitEvents(c.joined(old, live))
+		if n := node.Streams.Open(); n != 1 {
+			s.Errorf("%s: %d streams", c.start, n)
+		}
+		last := s.publish(node, note{Topic: "b", Data: "last"})
+		a.awaitEvents(slices.Concat(c.first(old, live), last))
+		b.awaitEvents(slices.Concat(c.joined(old, live), last))
 	}
 	s.quiet()
 }

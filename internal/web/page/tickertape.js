@@ -114,7 +114,7 @@ class Client {
   }
 
   #begin() {
-    if (this.state.status === 'closed') return;
+    if (this.state.status === 'closed' || this.#away) return;
     if (this.#group) this.#group.join();
     else this.#stream.open();
   }
@@ -524,6 +524,7 @@ class Group {
   get following() { return this.role === 'following'; }
 
   join() {
+    if (this.#channel) return;
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = e => this.#hear(e.data);
     const { signal } = this.#leaving = new AbortController();
