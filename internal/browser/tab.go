@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -16,7 +17,8 @@ import (
 )
 
 // Tab is one tab, in a session of its own: nothing is shared with other tabs,
-// unless it was opened Beside one. Its methods fail the test on any error. They are for one goroutine.
+// unless it was opened Beside one. Its methods fail the test on any error.
+// They are for one goroutine.
 type Tab struct {
 	t     testing.TB
 	ctx   context.Context
@@ -77,11 +79,20 @@ func (tab *Tab) note(event any) {
 		complain("page", (&chromedp.ExceptionError{ExceptionDetails: e.ExceptionDetails}).Error())
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError {
-			complain("page", fmt.Sprint(e.Args))
+			complain("page", words(e.Args))
 		}
 	case *network.EventResponseReceivedExtraInfo:
 		tab.statuses = append(tab.statuses, int(e.StatusCode))
 	}
+}
+
+// words returns what a page wrote to the console.
+func words(args []*runtime.RemoteObject) string {
+	var texts []string
+	for _, a := range args {
+		texts = append(texts, a.Description+string(a.Value))
+	}
+	return strings.Join(texts, " ")
 }
 
 // Complaints returns the console's errors so far, without those of the given

@@ -95,7 +95,7 @@ func (d *door) requests() []*http.Request {
 func clientOutlivesRefusals(s *scene) {
 	node := nodetest.Start(s, quick)
 	d := s.door(node)
-	s.tab.Open(d.URL + "/")
+	s.tab.Open(d.URL + "/healthz")
 	browser.Eval[bool](s.tab, fast)
 	w := s.connect(s.tab, "", "", "", "news")
 	w.awaitOpen()
@@ -150,7 +150,7 @@ func clientRemembers(s *scene) {
 	old := s.publish(node, note{Topic: "news", Data: "old"})
 	w := s.connect(s.tab, "", "", options, "news")
 	w.awaitEvents(old)
-	s.tab.Open(node.URL + "/?elsewhere")
+	s.tab.Open(node.URL + "/healthz?elsewhere")
 	want := s.publish(node, note{Topic: "news", Data: "missed"})
 	w = s.connect(s.tab, "", "", options, "news")
 	w.awaitEvents(want)
@@ -161,7 +161,7 @@ func clientRemembers(s *scene) {
 	other.awaitEvents(append(old, want...))
 
 	// A page whose storage is broken forgets, and no more.
-	s.tab.Open(node.URL + "/?broken")
+	s.tab.Open(node.URL + "/healthz?broken")
 	browser.Eval[bool](s.tab, `Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('no'); } }), true`)
 	w = s.connect(s.tab, "", "", options, "news")
 	w.awaitEvents(append(old, want...))
@@ -203,7 +203,7 @@ func clientWakesUp(s *scene) {
 func clientNoticesSilence(s *scene) {
 	node := nodetest.Start(s, fastNode)
 	proxy := redistest.StartProxy(s, node.Addr)
-	s.tab.Open("http://" + proxy.Addr + "/")
+	s.tab.Open("http://" + proxy.Addr + "/healthz")
 	browser.Eval[bool](s.tab, fast)
 	w := s.connect(s.tab, "", "", "", "news")
 	w.awaitOpen()
@@ -226,7 +226,7 @@ func clientNoticesSilence(s *scene) {
 func clientRenewsToken(s *scene) {
 	node := nodetest.Start(s, quick)
 	d := s.door(node)
-	s.tab.Open(d.URL + "/")
+	s.tab.Open(d.URL + "/healthz")
 	browser.Eval[bool](s.tab, fast)
 	browser.Eval[bool](s.tab, `window.tokens = 0, true`)
 	w := s.connect(s.tab, "", "", `token: async () => {

@@ -16,7 +16,7 @@ import (
 func (s *scene) beside(node *nodetest.Node) *browser.Tab {
 	s.Helper()
 	tab := s.tab.Beside()
-	tab.Open(node.URL + "/")
+	tab.Open(node.URL + "/healthz")
 	return tab
 }
 

@@ -1,229 +1,152 @@
-// The hub's page: listens to topics with the browser's own EventSource and
-// publishes single messages. What publishers sent goes into the page as text
-// alone, never as markup.
+// The hub's page: follows topics through the hub's own browser client and
+// publishes single messages. Each part of the page has its module; this one
+// hands events to them and keeps the stream on the topics that are followed.
 
-import { texts } from './texts.js';
+import { connect } from '../tickertape.js';
+import { $, copy, hub, make, parse, problemOf, textOf } from './dom.js';
+import { say } from './text.js';
+import './theme.js';
+import * as feed from './feed.js';
+import * as quotes from './quotes.js';
+import * as news from './news.js';
+import * as memory from './memory.js';
+import * as notices from './notices.js';
+import * as status from './status.js';
+import * as topics from './topics.js';
+import { onPublished } from './publish.js';
 
-const maxRows = 500; // kept in the page; older ones leave it
-const $ = id => document.getElementById(id);
+// ---- events ----
 
-// ---- language ----
+const maxIDs = 5000;
+const ids = new Set(); // of the newest events, to show none twice
 
-const remembered = () => { try { return localStorage.getItem('language'); } catch { return null; } };
-const remember = l => { try { localStorage.setItem('language', l); } catch { /* private mode: forgotten on reload */ } };
-
-let language = remembered() ?? (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
-
-// say makes the element show a text of the dictionary, in every language from
-// now on; key "" empties it.
-function say(element, key) {
-  element.dataset.text = key;
-  element.textContent = texts[language][key] ?? '';
+// take shows an event, unless it has been shown.
+function take(event) {
+  const id = `${event.topic} ${event.id}`;
+  if (ids.has(id)) return;
+  ids.add(id);
+  if (ids.size > maxIDs) ids.delete(ids.values().next().value);
+  const text = textOf(event.data);
+  $('welcome').hidden = true;
+  feed.addEvent(event, text);
+  quotes.take(event);
+  news.take(event);
+  memory.keep(event, text.length);
 }
-
-function translate() {
-  document.documentElement.lang = language;
-  for (const element of document.querySelectorAll('[data-text]')) say(element, element.dataset.text);
-  $('language').textContent = language === 'zh' ? 'English' : '中文';
-  $('language').lang = language === 'zh' ? 'en' : 'zh';
-}
-
-$('language').addEventListener('click', () => {
-  language = language === 'zh' ? 'en' : 'zh';
-  remember(language);
-  translate();
-});
-
-// ---- rows ----
-
-let count = 0;
-
-function cell(tag, name, text) {
-  const element = document.createElement(tag);
-  element.className = name;
-  element.textContent = text;
-  return element;
-}
-
-function timeCell(time) {
-  const local = new Date(time);
-  const pad = (n, width) => String(n).padStart(width, '0');
-  const element = cell('time', 'time', `${pad(local.getHours(), 2)}:${pad(local.getMinutes(), 2)}:` +
-    `${pad(local.getSeconds(), 2)}.${pad(local.getMilliseconds(), 3)}`);
-  element.dateTime = time;
-  element.title = local.toLocaleString();
-  return element;
-}
-
-function addRow(kind, ...cells) {
-  const row = document.createElement('li');
-  row.className = kind;
-  row.append(...cells);
-  $('events').prepend(row);
-  while ($('events').childElementCount > maxRows) $('events').lastElementChild.remove();
-  $('empty').hidden = true;
-}
-
-function showEvent(e) {
-  const data = typeof e.data === 'string' ? e.data : JSON.stringify(e.data);
-  addRow('event', timeCell(e.time), cell('span', 'topic', e.topic), cell('span', 'name', e.event),
-    ...(e.key ? [cell('span', 'key', e.key)] : []), cell('pre', 'data', data));
-  $('count').textContent = ++count;
-}
-
-function showGap(gap) {
-  const [what, why] = [cell('strong', 'name', ''), cell('span', 'why', '')];
-  say(what, 'gap');
-  say(why, `gap.${gap.reason}`);
-  addRow('gap', timeCell(new Date().toISOString()), cell('span', 'topic', gap.topic), what,
-    cell('code', 'reason', gap.reason), why);
-}
-
-function clearRows() {
-  $('events').replaceChildren();
-  $('empty').hidden = false;
-  $('count').textContent = count = 0;
-}
-
-$('clear').addEventListener('click', clearRows);
-
-// parse reads JSON. Numbers keep the digits that they were written with, where
-// the browser can do that.
-const parse = text => JSON.parse(text, (_, value, context) =>
-  typeof value === 'number' && JSON.rawJSON && context?.source ? JSON.rawJSON(context.source) : value);
 
 // ---- the stream ----
 
-let source = null;
+let stream = null;
+let following = []; // the stream's topics
+let changing = Promise.resolve();
 
-function setState(state) {
-  $('state').dataset.state = state;
-  say($('state'), `state.${state}`);
-  $('close').disabled = state === 'idle' || state === 'closed';
+// start is where a page begins that remembers nothing.
+function start() {
+  const asked = new URLSearchParams(location.search);
+  if (asked.has('since')) return { since: asked.get('since') };
+  return { last: Number(asked.get('last') ?? 20) };
+}
+const started = start();
+
+function onState(state) {
+  status.showState(state);
+  if (state.status === 'open') notices.showProblem('');
+  if (state.status === 'waiting' && state.reason === 'refused') explain();
 }
 
-function showProblem(text) {
-  $('problem').textContent = text;
-  $('problem').hidden = text === '';
-}
-
-function disconnect() {
-  source?.close();
-  source = null;
-  setState('idle');
-}
-
-function connect(query) {
-  disconnect();
-  clearRows();
-  showProblem('');
-  $('cursor').textContent = '–';
-  setState('connecting');
-  const url = `/events?${query}&envelope=true`;
-  const stream = source = new EventSource(url);
-  const on = (name, handle) => stream.addEventListener(name, e => {
-    if (e.lastEventId) $('cursor').textContent = e.lastEventId;
-    handle?.(parse(e.data));
-  });
-  on('message', showEvent);
-  on('hub.gap', showGap);
-  on('hub.open');
-  on('hub.cursor');
-  stream.onopen = () => setState('open');
-  stream.onerror = () => {
-    if (stream.readyState !== EventSource.CLOSED) {
-      setState('reconnecting');
-    } else if (stream === source) {
-      setState('closed');
-      explain(url, stream);
-    }
-  };
-}
-
-// explain asks for the stream once more, by fetch: EventSource gives up on an
-// error answer, but does not show it.
-async function explain(url, stream) {
+// explain shows why the stream was refused: in the hub's own words, which
+// EventSource does not hand out.
+async function explain() {
+  const at = following;
+  const query = new URLSearchParams(at.map(topic => ['topic', topic]));
+  for (const [name, value] of Object.entries(started)) query.set(name, value);
   const stop = new AbortController();
   try {
-    const answer = await fetch(url, { signal: stop.signal });
-    const text = answer.ok ? '' : await problemOf(answer);
-    if (stream === source) showProblem(text);
+    const answer = await fetch(`${hub}/events?${query}`, { signal: stop.signal });
+    if (!answer.ok && at === following) notices.showProblem(await problemOf(answer));
   } catch { /* not reached: the state says enough */ }
   stop.abort();
 }
 
-async function problemOf(answer) {
+function open(list) {
+  following = list;
+  if (list.length === 0) {
+    stream = null;
+    status.showState({ status: 'idle' });
+    return;
+  }
   try {
-    const problem = await answer.json();
-    return [problem.detail, problem.hint].filter(Boolean).join(' — ');
-  } catch {
-    return `${answer.status} ${answer.statusText}`;
+    const mine = connect(hub, list, { start: started, remember: memory.place, share: true, parse,
+      onState(state) { if (mine === stream) onState(state); },
+      onEvent(e) {
+        take(e);
+        status.noteAge(e.time);
+        status.showCursor(e.cursor);
+      },
+      onGap(gap) {
+        feed.addGap(gap);
+        notices.showGap(gap);
+        status.showCursor(gap.cursor);
+      } });
+    stream = mine;
+    status.showCursor(stream.cursor);
+  } catch (error) {
+    stream = null;
+    status.showState({ status: 'closed' });
+    notices.showProblem(error.message);
   }
 }
 
-$('close').addEventListener('click', disconnect);
-
-$('connect').addEventListener('submit', e => {
-  e.preventDefault();
-  const query = new URLSearchParams();
-  for (const topic of $('topics').value.split(/[\s,]+/)) if (topic) query.append('topic', topic);
-  const [name, value] = $('start').value.split('=');
-  if (value) query.set(name, value);
-  history.replaceState(null, '', `/?${query}`); // a link that can be shared
-  connect(query);
-});
-
-// ---- publishing ----
-
-async function send(message) {
-  try {
-    const answer = await fetch('/publish', { method: 'POST', headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(message) });
-    return answer.ok ? { id: (await answer.json()).id } : { problem: await problemOf(answer) };
-  } catch {
-    return { unreached: true };
-  }
+// change listens to other topics, from where the page is. What lies behind
+// that in a topic that is new to it comes from the history: the stream is
+// closed meanwhile, so nothing can be missed between the two.
+async function change() {
+  const list = topics.followed();
+  if (list.join() === following.join()) return;
+  const old = stream;
+  stream = null;
+  old?.close();
+  const added = following.length > 0 ? list.filter(topic => !following.includes(topic)) : [];
+  await Promise.all(added.map(recent));
+  open(list);
 }
 
-$('publish').addEventListener('submit', async e => {
-  e.preventDefault();
-  const message = { topic: $('publish-topic').value.trim(), data: $('publish-data').value };
-  if ($('publish-event').value) message.event = $('publish-event').value;
-  $('send').disabled = true;
-  const { id, problem, unreached } = await send(message);
-  $('send').disabled = false;
-  $('receipt').className = id ? 'good' : 'bad';
-  const said = cell('span', '', '');
-  say(said, id ? 'sent' : unreached ? 'unreached' : 'refused');
-  $('receipt').replaceChildren(said, ' ', id ? cell('code', '', id) : problem ?? '');
-});
+// recent shows the last events of a topic.
+async function recent(topic) {
+  try {
+    const answer = await fetch(`${hub}/topics/${encodeURIComponent(topic)}/messages?last=20`, { signal: AbortSignal.timeout(5000) });
+    if (answer.ok) for (const event of parse(await answer.text()).messages) take(event);
+  } catch { /* the stream shows what comes from now on */ }
+}
+
+// follow has the changes made one after the other.
+function follow() {
+  $('welcome').hidden = ids.size > 0 || !topics.isEmpty();
+  changing = changing.catch(reportError).then(change);
+}
+
+// ---- a hub without events ----
+
+function welcome() {
+  const asked = new URLSearchParams(location.search).get('topic') ?? 'news';
+  const topic = /^[\w.~:@-]+$/.test(asked) ? asked : 'news';
+  const lines = [`curl -d 'hello' '${hub}/publish?topic=${topic}'`,
+    `curl -H 'Content-Type: application/json' '${hub}/publish' -d '{"topic":"quotes.AAPL","event":"quote","data":{"symbol":"AAPL","price":187.20}}'`];
+  for (const line of lines) {
+    const button = make('button', 'quiet small');
+    button.type = 'button';
+    say(button, 'copy');
+    button.addEventListener('click', async () => say(button, await copy(line) ? 'copied' : 'not-copied'));
+    $('lines').append(make('li', '', make('code', '', line), button));
+  }
+}
 
 // ---- beginning ----
 
-translate();
-$('publish-box').open = matchMedia('(min-width: 60rem)').matches;
-
-// begin connects to what the page's URL names.
-function begin() {
-  const asked = new URLSearchParams(location.search);
-  const query = new URLSearchParams();
-  for (const topic of asked.getAll('topic')) query.append('topic', topic);
-  for (const name of ['since', 'last']) {
-    const value = asked.get(name);
-    if (!value) continue;
-    query.set(name, value);
-    offerStart(`${name}=${value}`);
-  }
-  if (!query.has('topic')) return;
-  $('topics').value = query.getAll('topic').join(' ');
-  $('publish-topic').value = query.getAll('topic')[0];
-  connect(query);
-}
-
-// offerStart selects a start, and offers it first if the list lacks it.
-function offerStart(value) {
-  if (![...$('start').options].some(o => o.value === value)) $('start').append(new Option(value, value));
-  $('start').value = value;
-}
-
-begin();
+welcome();
+status.showState({ status: 'idle' });
+memory.recall().forEach(take);
+topics.when(() => stream === null || stream.state.status === 'open');
+onPublished(topics.refresh);
+topics.begin(follow);
+if (matchMedia('(max-width: 40rem)').matches) $('publish-box').open = false;

@@ -1,0 +1,39 @@
+package web_test
+
+import (
+	"testing"
+
+	"tickertape/internal/browser"
+)
+
+// TestConsole runs all tests of the page at / in one Chromium.
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	chromium := browser.Start(t)
+	for name, test := range map[string]func(*scene){
+		"shows and publishes": pageShowsAndPublishes,
+		"comes back":          pageComesBack,
+		"says what is wrong":  pageSaysWhatIsWrong,
+		"keeps 500 rows":      pageKeepsFewRows,
+		"shows text only":     pageShowsTextOnly,
+		"fits a phone":        pageFitsPhone,
+		"speaks Chinese":      pageSpeaksChinese,
+		"makes pictures":      pageMakesPictures,
+		"welcomes":            pageWelcomes,
+		"quotes and news":     pageShowsQuotesAndNews,
+		"follows new topics":  pageFollowsNewTopics,
+		"follows the picked":  pageFollowsPicked,
+		"outlives a reload":   pageOutlivesReload,
+		"pauses and filters":  pagePausesAndFilters,
+		"bears a flood":       pageBearsFlood,
+		"can be read":         pageCanBeRead,
+		"has all texts":       pageHasAllTexts,
+		"shares its stream":   pageSharesStream,
+		"over three nodes":    pageOverThreeNodes,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(&scene{T: t, tab: chromium.Tab(t)})
+		})
+	}
+}
