@@ -65,7 +65,7 @@ function check(hub, tab, wrong) {
   for (const topic of topics) {
     const ids = new Set(got.filter(h => h.topic === topic).map(h => h.id));
     const told = tab.handed.filter(h => h.gap && h.topic === topic).map(h => h.gap);
-    const begin = startOf(tab, [...ids][0], told[0]);
+    const begin = startOf(hub, tab, topic, [...ids][0], told[0]);
     const end = tab.over ? Math.max(0, ...ids) : Infinity;
     for (const e of hub.events) {
       if (e.topic !== topic || e.id <= begin || e.id > end || ids.has(e.id)) continue;
@@ -78,9 +78,15 @@ function check(hub, tab, wrong) {
   if (rest || late) wrong(`the cursor is ${tab.connection.cursor}, ${rest} events before the end`);
 }
 
-/** The position after which a tab must have everything. */
-function startOf(tab, firstEvent = Infinity, firstGap = Infinity) {
+/** The position after which a tab must have everything of a topic. */
+function startOf(hub, tab, topic, firstEvent = Infinity, firstGap = Infinity) {
   const { start } = tab.options;
   if (start && 'cursor' in start) return position(start.cursor);
-  return Math.min(firstEvent - 1, firstGap - 1, tab.opened ?? Infinity);
+  // What it was handed first may be older than what it must have.
+  if (tab.opened === undefined) return Math.min(firstEvent - 1, firstGap - 1);
+  let must = tab.opened;
+  const newest = hub.events.filter(e => e.topic === topic && e.id <= tab.opened);
+  if (start?.last) must = Math.min(must, (newest.at(-start.last)?.id ?? 1) - 1);
+  if (start?.since && hub.kept === Infinity) must = 0;
+  return Math.min(firstEvent - 1, firstGap - 1, must);
 }

@@ -140,7 +140,6 @@ export class Tab {
       addEventListener: listen('window'), ...timers, Date: { now: () => Math.floor(world.now) }, Math: Object.assign(Object.create(Math), {
         random: world.random, min: Math.min, max: Math.max, round: Math.round }), EventSource: Source, BroadcastChannel: Channel,
       sessionStorage: { getItem: () => null, setItem() {} }, reportError: e => { throw e; }, queueMicrotask };
-    this.born = world.hub.clock;
     this.options = options;
     this.connection = load(...globals.map(name => env[name]))('', options.topics, {
       start: options.start,
