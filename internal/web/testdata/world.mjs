@@ -143,10 +143,25 @@ export class Tab {
     this.options = options;
     this.connection = load(...globals.map(name => env[name]))('', options.topics, {
       start: options.start,
-      onEvent: e => this.handed.push({ id: e.id, topic: e.topic, cursor: e.cursor }),
-      onGap: g => this.handed.push({ gap: position(g.cursor), topic: g.topic }),
-      onState: s => { if (s.status === 'open') this.opened ??= world.hub.clock; },
+      onEvent: e => this.note({ id: e.id, topic: e.topic, cursor: e.cursor }),
+      onGap: g => this.note({ gap: position(g.cursor), topic: g.topic }),
+      onState: s => {
+        if (s.status === 'open') this.opened ??= world.hub.clock;
+        if (world.random() < 0.005) this.leave();
+      },
     });
+  }
+
+  /** Notes what was handed over, and may have enough of it. */
+  note(handed) {
+    if (this.over) throw new Error('handed over after close');
+    this.handed.push(handed);
+    if (this.world.random() < 0.001) this.leave();
+  }
+
+  leave() {
+    this.over = true;
+    this.connection.close();
   }
 
   lock(name, signal, f) {
