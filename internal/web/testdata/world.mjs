@@ -141,13 +141,14 @@ export class Tab {
         random: world.random, min: Math.min, max: Math.max, round: Math.round }), EventSource: Source, BroadcastChannel: Channel,
       sessionStorage: { getItem: () => null, setItem() {} }, reportError: e => { throw e; }, queueMicrotask };
     this.options = options;
+    this.fickle = world.random() < 0.2; // closes its connection in a callback
     this.connection = load(...globals.map(name => env[name]))('', options.topics, {
       start: options.start,
       onEvent: e => this.note({ id: e.id, topic: e.topic, cursor: e.cursor }),
       onGap: g => this.note({ gap: position(g.cursor), topic: g.topic }),
       onState: s => {
         if (s.status === 'open') this.opened ??= world.hub.clock;
-        if (world.random() < 0.005) this.leave();
+        if (this.fickle && world.random() < 0.2) this.leave();
       },
     });
   }
@@ -156,7 +157,7 @@ export class Tab {
   note(handed) {
     if (this.over) throw new Error('handed over after close');
     this.handed.push(handed);
-    if (this.world.random() < 0.001) this.leave();
+    if (this.fickle && this.world.random() < 0.01) this.leave();
   }
 
   leave() {
