@@ -145,7 +145,9 @@ func (p *page) awaitChange() {
 	if len(before) != len(symbols) {
 		p.Fatalf("tiles %q", before)
 	}
+	begin := time.Now()
 	p.tab.Wait(prices+`.every((p, i) => p !== before[i])`, prices)
+	p.Logf("%d tiles changed in %v", len(before), time.Since(begin))
 }
 
 const messages = `[...document.querySelectorAll('.news li')].map(li => li.lastElementChild.innerText)`
