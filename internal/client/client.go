@@ -3,6 +3,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -54,10 +55,22 @@ func New(baseURL string, o Options) (*Client, error) {
 	return &Client{
 		publish: base.JoinPath("publish").String(),
 		events:  base.JoinPath("events").String(),
-		http:    &http.Client{Transport: o.Transport},
+		http:    &http.Client{Transport: o.Transport, CheckRedirect: checkRedirect},
 		timeout: o.Timeout,
 		silence: o.Silence,
 	}, nil
+}
+
+// checkRedirect follows for streams alone: a redirected POST becomes a GET, or
+// goes to who was not meant, and its body is spent.
+func checkRedirect(_ *http.Request, via []*http.Request) error {
+	switch {
+	case via[0].Method != http.MethodGet:
+		return http.ErrUseLastResponse
+	case len(via) >= 10:
+		return errors.New("redirected 10 times")
+	}
+	return nil
 }
 
 // newTransport returns a transport that never waits for more of a stream in
