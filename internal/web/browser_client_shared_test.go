@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
+
 	"tickertape/internal/browser"
 	"tickertape/internal/nodetest"
 	"tickertape/internal/stream"
@@ -137,7 +139,31 @@ func clientTakesLead(s *scene) {
 	s.quiet()
 }
 
-// The same while events come as fast as they can, and connections are cut.
+// A leader that the browser freezes lets another tab lead, and goes on from
+// its place when it is thawed.
+func clientFreezes(s *scene) {
+	node := s.start(quick)
+	a := s.connect(s.tab, "", "", "", "news")
+	a.awaitRole("leads")
+	b := s.connect(s.beside(node), "", "", "", "news")
+	b.awaitRole("follows")
+	freeze := func(to page.SetWebLifecycleStateState) {
+		browser.Call(s.tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: to})
+	}
+	freeze(page.SetWebLifecycleStateStateFrozen)
+	b.awaitRole("leads")
+	want := s.publish(node, note{Topic: "news", Data: 1})
+	b.awaitEvents(want)
+	freeze(page.SetWebLifecycleStateStateActive)
+	a.awaitEvents(want)
+	a.awaitRole("follows")
+	want = append(want, s.publish(node, note{Topic: "news", Data: 2})...)
+	a.awaitEvents(want)
+	b.awaitEvents(want)
+	s.quiet()
+}
+
+// Leaders come and go while events come as fast as they can, and connections are cut.
 func clientLeadsUnderLoad(s *scene) {
 	node := s.start(nodetest.Options{Stream: stream.Options{Retry: 20 * time.Millisecond}})
 	last := s.connect(s.beside(node), "", "", "", "news")

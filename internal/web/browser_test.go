@@ -43,6 +43,7 @@ func TestBrowser(t *testing.T) {
 		"client shares a stream":     clientSharesStream,
 		"client begins as asked":     clientBeginsAsAsked,
 		"client takes the lead":      clientTakesLead,
+		"client freezes":             clientFreezes,
 		"client leads under load":    clientLeadsUnderLoad,
 		"client parts and rejoins":   clientPartsAndRejoins,
 		"client misses its leader":   clientMissesLeader,

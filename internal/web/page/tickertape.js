@@ -71,7 +71,7 @@ class Client {
   /** @type {Chain} */ #chain;
   /** behind what was handed over; the chain may be further, in the middle of a batch */ cursor;
   /** @type {State} */ state = { status: 'connecting', shared: false, leader: false };
-  #away = false; // between pagehide and pageshow
+  #away = false; // between pagehide and pageshow, or freeze and resume
   #saving = 0; // a timer
   #listening = new AbortController();
 
@@ -98,6 +98,9 @@ class Client {
     addEventListener('online', () => this.#wake(), { signal });
     addEventListener('pageshow', () => this.#return(), { signal });
     addEventListener('pagehide', () => this.#leave(), { signal });
+    // A frozen page does nothing, but may still hold the others' connection.
+    document.addEventListener('freeze', () => this.#leave(), { signal });
+    document.addEventListener('resume', () => this.#return(), { signal });
     // Callbacks are never called before connect has returned.
     queueMicrotask(() => {
       if (this.state.status === 'closed') return;
