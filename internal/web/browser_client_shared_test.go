@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
 	"github.com/chromedp/cdproto/page"
 
 	"tickertape/internal/browser"
@@ -99,6 +102,34 @@ func clientBeginsAsAsked(s *scene) {
 		a.awaitEvents(slices.Concat(c.first(old, live), last))
 		b.awaitEvents(slices.Concat(c.joined(old, live), last))
 	}
+	s.quiet()
+}
+
+// A leader keeps only so much text for those who join. Who asks for more has a
+// stream of its own until the next event.
+func clientKeepsLittle(s *scene) {
+	node := s.start(quick)
+	const options = `start: { last: 100 }, onEvent: e => log.notes.push({ kind: 'event', id: e.id }) && log.count++`
+	a := s.connect(s.tab, "", "", options, "news")
+	a.awaitRole("leads")
+	var want []string
+	large := slices.Repeat([]note{{Topic: "news", Data: strings.Repeat("x", 150_000)}}, 20)
+	for range 5 {
+		want = append(want, s.publish(node, large...)...)
+	}
+	a.awaitEvents(want)
+	browser.Call(s.tab, heapprofiler.CollectGarbage, cdp.Empty{})
+	if used := browser.Eval[int](s.tab, `performance.memory.usedJSHeapSize`); used > 8<<20 {
+		s.Errorf("the leader keeps %d bytes", used)
+	}
+	b := s.connect(s.beside(node), "", "", options, "news")
+	b.awaitEvents(want)
+	want = append(want, s.publish(node, note{Topic: "news", Data: 1})...)
+	a.awaitEvents(want)
+	b.awaitEvents(want)
+	want = append(want, s.publish(node, note{Topic: "news", Data: 2})...)
+	b.awaitEvents(want)
+	b.awaitRole("follows")
 	s.quiet()
 }
 

@@ -44,6 +44,7 @@ func TestBrowser(t *testing.T) {
 		"client begins as asked":     clientBeginsAsAsked,
 		"client takes the lead":      clientTakesLead,
 		"client freezes":             clientFreezes,
+		"client keeps little":        clientKeepsLittle,
 		"client leads under load":    clientLeadsUnderLoad,
 		"client parts and rejoins":   clientPartsAndRejoins,
 		"client misses its leader":   clientMissesLeader,
