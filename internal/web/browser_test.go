@@ -45,6 +45,7 @@ func TestBrowser(t *testing.T) {
 		"client takes the lead":      clientTakesLead,
 		"client freezes":             clientFreezes,
 		"client keeps little":        clientKeepsLittle,
+		"documented lines":           documentedLines,
 		"client leads under load":    clientLeadsUnderLoad,
 		"client parts and rejoins":   clientPartsAndRejoins,
 		"client misses its leader":   clientMissesLeader,
