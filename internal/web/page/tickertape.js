@@ -713,7 +713,8 @@ function checkTopics(topics) {
 /** @param {Options} options */
 function checkOptions(options) {
   if (typeof options !== 'object' || options === null) throw new TypeError('options is not an object');
-  const { onEvent, onGap, onState, token, parse, remember, share, start } = options;
+  const { onEvent, onGap, onState, token, parse, remember, share, start, ...unknown } = options;
+  if (Object.keys(unknown).length > 0) throw new TypeError(`there is no option ${Object.keys(unknown)[0]}`);
   for (const [name, f] of Object.entries({ onEvent, onGap, onState, token, parse })) {
     if (f !== undefined && typeof f !== 'function') throw new TypeError(`${name} is not a function`);
   }
