@@ -1,16 +1,10 @@
 package web_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"tickertape/internal/browser"
@@ -51,43 +45,6 @@ func clientSeesRestart(s *scene) {
 		s.Errorf("gaps %+v", gaps)
 	}
 	s.quiet()
-}
-
-// door stands between a page and a node; it may answer in its place.
-type door struct {
-	*httptest.Server
-	refuse atomic.Int64 // the status of all answers to /events; 0: the node's own
-
-	mu    sync.Mutex
-	asked []*http.Request // for /events
-}
-
-func (s *scene) door(node *nodetest.Node) *door {
-	target, _ := url.Parse(node.URL) // cannot fail
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.FlushInterval = -1
-	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	d := &door{}
-	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/events" {
-			d.mu.Lock()
-			d.asked = append(d.asked, r)
-			d.mu.Unlock()
-			if status := d.refuse.Load(); status != 0 {
-				w.WriteHeader(int(status))
-				return
-			}
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	s.Cleanup(func() { d.CloseClientConnections(); d.Close() })
-	return d
-}
-
-func (d *door) requests() []*http.Request {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.asked)
 }
 
 // What ends an EventSource for good does not end the client: it tries again,
@@ -139,61 +96,6 @@ func clientOutlivesRefusals(s *scene) {
 	w.wait(refused + fmt.Sprintf(`.length > %d`, len(waits)))
 	if next := browser.Eval[float64](s.tab, `(({ notes }) => `+refused+fmt.Sprintf(`[%d].wait)(%s)`, len(waits), w.name)); next > 1500 {
 		s.Errorf("after healing the first wait was %v ms", next)
-	}
-	s.quiet()
-}
-
-// With a name to remember it by, the cursor outlives the page.
-func clientRemembers(s *scene) {
-	node := s.start(quick)
-	const options = `remember: 'feed', start: { since: 'all' }, share: false`
-	old := s.publish(node, note{Topic: "news", Data: "old"})
-	w := s.connect(s.tab, "", "", options, "news")
-	w.awaitEvents(old)
-	s.tab.Open(node.URL + "/healthz?elsewhere")
-	want := s.publish(node, note{Topic: "news", Data: "missed"})
-	w = s.connect(s.tab, "", "", options, "news")
-	w.awaitEvents(want)
-	if opened := w.notes("open"); len(opened) != 1 || !opened[0].Resumed {
-		s.Errorf("opened as %+v", opened)
-	}
-	other := s.connect(s.tab, "", "", `remember: 'other', start: { since: 'all' }, share: false`, "news")
-	other.awaitEvents(append(old, want...))
-
-	// A page whose storage is broken forgets, and no more.
-	s.tab.Open(node.URL + "/healthz?broken")
-	browser.Eval[bool](s.tab, `Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('no'); } }), true`)
-	w = s.connect(s.tab, "", "", options, "news")
-	w.awaitEvents(append(old, want...))
-	browser.Eval[bool](s.tab, `dispatchEvent(new PageTransitionEvent('pagehide')), true`)
-	s.quiet()
-}
-
-// A page that leaves closes its stream; one that comes back, or wakes up, goes
-// on at once.
-func clientWakesUp(s *scene) {
-	node := s.start(nodetest.Options{Stream: stream.Options{Retry: time.Hour}})
-	for i, share := range [...]string{"true", "false"} {
-		w := s.connect(s.tab, "", "", "share: "+share, "news")
-		w.awaitOpen()
-		var want []string
-		browser.Eval[bool](s.tab, `dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })), true`)
-		s.until("the stream ends", func() bool { return node.Streams.Open() == 0 })
-		want = append(want, s.publish(node, note{Topic: "news", Data: i})...)
-		browser.Eval[bool](s.tab, `dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })), true`)
-		w.awaitEvents(want)
-
-		// The hub's advice is to come back in an hour.
-		w.wait(`c.state.status === 'open'`)
-		browser.Eval[bool](s.tab, `new Promise(done => setTimeout(() => done(true), 2100))`)
-		node.Cut()
-		w.wait(`c.state.status === 'waiting'`)
-		want = append(want, s.publish(node, note{Topic: "news", Data: i})...)
-		browser.Eval[bool](s.tab, `document.dispatchEvent(new Event('visibilitychange')), true`)
-		w.awaitEvents(want)
-		w.wait(`c.state.status === 'open'`)
-		browser.Eval[bool](s.tab, w.name+`.c.close(), true`)
-		s.until("the stream ends", func() bool { return node.Streams.Open() == 0 })
 	}
 	s.quiet()
 }
@@ -256,88 +158,4 @@ func clientRenewsToken(s *scene) {
 	if state := w.notes("open"); state[0].Shared || state[0].Leader {
 		s.Errorf("a connection with a token is shared: %+v", state)
 	}
-}
-
-// What a callback throws is reported, and does not harm the stream.
-func clientBearsCallbacks(s *scene) {
-	node := s.start(quick)
-	w := s.connect(s.tab, "", "", `start: { last: 5 },
-		onEvent: e => { note('event', e); throw new Error('thrown ' + e.data); },
-		onState: s => { note('', s); throw new Error('thrown in ' + s.status); }`, "news")
-	w.awaitOpen()
-	want := s.publish(node, note{Topic: "news", Data: 1}, note{Topic: "news", Data: 2})
-	w.awaitEvents(want)
-	text := fmt.Sprint(s.tab.Complaints("network"))
-	for _, thrown := range [...]string{"thrown in connecting", "thrown in open", "thrown 1", "thrown 2"} {
-		if !strings.Contains(text, thrown) {
-			s.Errorf("not reported: %s; only %s", thrown, text)
-		}
-	}
-	// Closing in a callback is the last that happens.
-	w = s.connect(s.tab, "", "", `onEvent: e => { note('event', e); log.c.close(); }`, "news")
-	w.awaitOpen()
-	last := s.publish(node, note{Topic: "news", Data: 3}, note{Topic: "news", Data: 4})
-	w.awaitEvents(last[:1])
-	w.wait(`c.state.status === 'closed'`)
-	cursor, _ := json.Marshal(browser.Eval[string](s.tab, w.name+".c.cursor")) // cannot fail
-	w = s.connect(s.tab, "", "", `start: { cursor: `+string(cursor)+` }`, "news")
-	w.awaitEvents(last[1:])
-}
-
-// A wrong argument is said at once.
-func clientChecksArguments(s *scene) {
-	s.start(quick)
-	errors := browser.Eval[[]string](s.tab, `import('/tickertape.js').then(({ connect }) => [
-		[1, ['a']], ['ftp://x', ['a']], ['http://[', ['a']], ['/?x=1', ['a']], ['', []], ['', 'a'], ['', [1]], ['', ['']],
-		['', ['a'], null], ['', ['a'], { onEvent: 1 }], ['', ['a'], { onState: {} }], ['', ['a'], { token: 'x' }],
-		['', ['a'], { remember: '' }], ['', ['a'], { share: 1 }], ['', ['a'], { share: true, token() {} }],
-		['', ['a'], { start: {} }], ['', ['a'], { start: { last: 0 } }], ['', ['a'], { start: { last: '3' } }],
-		['', ['a'], { start: { since: 5 } }], ['', ['a'], { start: { since: 'all', last: 1 } }], ['', ['a'], { start: { cursor: '' } }],
-	].map(args => {
-		try { connect(...args).close(); return JSON.stringify(args); } catch (e) { return e.constructor.name; }
-	}))`)
-	for _, e := range errors {
-		if e != "TypeError" {
-			s.Errorf("got %s", e)
-		}
-	}
-	s.quiet()
-}
-
-// A page of any origin may import the client from the hub and listen, also to
-// a hub below a path.
-func clientOfAnotherOrigin(s *scene) {
-	node := nodetest.Start(s, quick)
-	target, _ := url.Parse(node.URL) // cannot fail
-	below := http.StripPrefix("/hub", httputil.NewSingleHostReverseProxy(target))
-	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/hub/") {
-			below.ServeHTTP(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte(`<!doctype html><link rel="icon" href="data:,"><title>elsewhere</title>`))
-	}))
-	s.Cleanup(func() { foreign.CloseClientConnections(); foreign.Close() })
-	s.tab.Open(foreign.URL)
-	far := s.connect(s.tab, node.URL, node.URL, "", "news")
-	near := s.connect(s.tab, node.URL, "/hub/", "", "news")
-	far.awaitOpen()
-	near.awaitOpen()
-	want := s.publish(node, note{Topic: "news", Data: 1})
-	far.awaitEvents(want)
-	near.awaitEvents(want)
-	answer, err := http.Get(node.URL + "/tickertape.js")
-	if err != nil {
-		s.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	for name, want := range map[string]string{"Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript; charset=utf-8",
-		"Cache-Control": "no-cache"} {
-		if got := answer.Header.Get(name); got != want {
-			s.Errorf("%s is %q", name, got)
-		}
-	}
-	browser.Eval[bool](s.tab, fmt.Sprintf("%s.c.close(), %s.c.close(), true", far.name, near.name))
-	s.quiet()
 }

@@ -122,6 +122,7 @@ async function recent(topic) {
 // follow has the changes made one after the other.
 function follow() {
   $('welcome').hidden = ids.size > 0 || !topics.isEmpty();
+  if (topics.followed().length === 0) notices.showProblem(topics.trouble());
   changing = changing.catch(reportError).then(change);
 }
 

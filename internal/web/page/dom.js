@@ -64,18 +64,25 @@ export function textOf(data) {
   }
 }
 
-// stored reads and writes a setting that outlives the page. A browser that
-// forbids it forgets the setting on reload.
+// stored reads and writes a setting that outlives the page. Other pages of the
+// origin may have settings too. A browser that forbids it forgets the setting
+// on reload.
 export const stored = {
-  get(name) { try { return localStorage.getItem(name); } catch { return null; } },
-  set(name, value) { try { localStorage.setItem(name, value); } catch { /* forgotten on reload */ } },
+  get(name) { try { return localStorage.getItem(`tickertape.${name}`); } catch { return null; } },
+  set(name, value) { try { localStorage.setItem(`tickertape.${name}`, value); } catch { /* forgotten on reload */ } },
 };
+
+// cut returns a text's first characters, as a text of its own: a slice would
+// keep the whole in memory.
+export function cut(text, length, mark = '') {
+  return text.length > length ? [text.slice(0, length), mark].join('') : text;
+}
 
 // problemOf words an error answer of the hub.
 export async function problemOf(answer) {
   try {
     const problem = await answer.json();
-    return [problem.detail, problem.hint].filter(Boolean).join(' — ');
+    return [problem.detail, problem.hint].filter(Boolean).join(' — ') || `${answer.status} ${answer.statusText}`;
   } catch {
     return `${answer.status} ${answer.statusText}`;
   }

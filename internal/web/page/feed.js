@@ -1,6 +1,6 @@
 // The live feed: a row for each event and gap, the newest on top.
 
-import { $, make, painter, time } from './dom.js';
+import { $, cut, make, painter, time } from './dom.js';
 import { count, say } from './text.js';
 
 const maxRows = 500;    // in the page
@@ -17,7 +17,7 @@ let filter = '';
 export function addEvent(e, data) {
   total++;
   add({ kind: 'event', at: new Date(e.time), topic: e.topic, name: e.event, key: e.key ?? '',
-    data: data.length > maxText ? `${data.slice(0, maxText)} …` : data });
+    data: cut(data, maxText, ' …') });
 }
 
 // addGap shows that events are gone.

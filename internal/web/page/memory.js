@@ -1,9 +1,9 @@
 // The newest events of each topic, kept over a reload of this tab, so that the
 // page stands as it stood and the stream goes on behind them.
 
-import { parse } from './dom.js';
+import { hub, parse } from './dom.js';
 
-const name = 'tickertape.console';
+const name = `tickertape.console ${hub}`; // an origin may have several hubs, under paths
 const perTopic = 20;
 const maxTopics = 100;
 const maxEvent = 4000; // characters of its data: larger ones are not kept

@@ -1,6 +1,6 @@
 // The news list: headlines, the newest on top.
 
-import { $, make, painter, time } from './dom.js';
+import { $, cut, make, painter, time } from './dom.js';
 
 const maxItems = 50;
 let fresh = []; // not shown yet, the newest last
@@ -11,7 +11,7 @@ export function headlineOf(event) {
   const { title, link, source, published } = Object(event.data);
   if (typeof title !== 'string' || title.trim() === '') return null;
   const at = new Date(typeof published === 'string' ? published : event.time);
-  return { title: title.slice(0, 500), link: safeLink(link), source: typeof source === 'string' ? source.slice(0, 200) : '',
+  return { title: cut(title, 500), link: safeLink(link), source: typeof source === 'string' ? cut(source, 200) : '',
     at: Number.isNaN(at.getTime()) ? new Date(event.time) : at };
 }
 

@@ -1,7 +1,7 @@
 // The quote tiles: one for each symbol, with the newest price, its change
 // since the first one seen here, and a line of the last prices.
 
-import { $, draw, make, painter } from './dom.js';
+import { $, cut, draw, make, painter } from './dom.js';
 import { say } from './text.js';
 import { sparkline } from './sparkline.js';
 
@@ -20,16 +20,19 @@ export function quoteOf(event) {
   const price = number(data.price);
   if (!price) return null;
   const symbol = [data.symbol, event.key, event.topic.replace(/^quotes\./, '')].find(s => typeof s === 'string' && s !== '');
-  return { symbol: symbol.slice(0, 64), ...price };
+  return { symbol: cut(symbol, 64), ...price };
 }
 
 // number returns a number's value and how many decimals it was written with.
 // One that kept its digits knows more of them: 187.20 is 187.2 to JavaScript.
+// Many feeds write prices as strings, to keep the digits.
 function number(raw) {
-  const digits = JSON.isRawJSON?.(raw) ? raw.rawJSON : typeof raw === 'number' ? String(raw) : '';
+  const digits = JSON.isRawJSON?.(raw) ? raw.rawJSON : typeof raw === 'object' ? '' : String(raw);
+  const parts = /^-?\d+(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(digits);
   const value = Number(digits);
-  if (digits === '' || !Number.isFinite(value)) return null;
-  return { value, decimals: Math.min(8, /^-?\d+\.(\d+)$/.exec(digits)?.[1].length ?? 0) };
+  if (!parts || !Number.isFinite(value)) return null;
+  const [, fraction = '', exponent = 0] = parts;
+  return { value, decimals: Math.max(0, Math.min(8, fraction.length - exponent)) };
 }
 
 // take shows the event if it is a quote.

@@ -22,10 +22,10 @@ export function sparkline() {
 // the same make a line in the middle.
 export function pointsOf(prices) {
   const low = Math.min(...prices);
-  const span = Math.max(...prices) - low;
+  const span = Math.max(...prices) / 2 - low / 2; // the whole may be more than a number can be
   const list = prices.length > 1 ? prices : [prices[0], prices[0]];
   return list.map((price, i) => {
-    const up = span > 0 ? (price - low) / span : 0.5;
+    const up = span > 0 ? (price / 2 - low / 2) / span : 0.5;
     return `${round(i * width / (list.length - 1))},${round(height - margin - up * (height - 2 * margin))}`;
   });
 }

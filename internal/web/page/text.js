@@ -4,7 +4,8 @@
 import { texts } from './texts.js';
 import { $, stored } from './dom.js';
 
-export let language = stored.get('language') ?? (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
+const chosen = stored.get('language');
+export let language = Object.hasOwn(texts, chosen) ? chosen : navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
 
 const values = new WeakMap(); // element → what its text has in place of {names}
 

@@ -43,7 +43,7 @@ const leaderSilence = 50_000; // the same for a leader, who has to notice first
 const answerTime = 1500; // ms that a leader has for an answer
 const longestWait = 20_000; // ms, ± 50 %
 const memory = 1000; // events kept for other tabs, and how far two tabs can be apart
-const memoryText = 4 << 20; // characters of these events, at most
+const memoryText = 4 << 20; // characters of these events, at most; and as many of a start with last
 
 /**
  * Listens to topics of a hub. Throws a TypeError if an argument is wrong.
@@ -71,7 +71,7 @@ class Client {
   /** @type {Chain} */ #chain;
   /** behind what was handed over; the chain may be further, in the middle of a batch */ cursor;
   /** @type {State} */ state = { status: 'connecting', shared: false, leader: false };
-  #away = false; // between pagehide and pageshow
+  #away = false; // between pagehide and pageshow, or freeze and resume
   #saving = 0; // a timer
   #listening = new AbortController();
 
@@ -98,6 +98,9 @@ class Client {
     addEventListener('online', () => this.#wake(), { signal });
     addEventListener('pageshow', () => this.#return(), { signal });
     addEventListener('pagehide', () => this.#leave(), { signal });
+    // A frozen page does nothing, but may still hold the others' connection.
+    document.addEventListener('freeze', () => this.#leave(), { signal });
+    document.addEventListener('resume', () => this.#return(), { signal });
     // Callbacks are never called before connect has returned.
     queueMicrotask(() => {
       if (this.state.status === 'closed') return;
@@ -382,6 +385,7 @@ class Chain {
   #floor = 0; // who has fewer events than that cannot be told the rest from the ring
   #whole; // whether the chain holds all since its start; a gap makes that doubtful
   /** the newest of each topic @type {Map<string, Kept[]>} */ #newest = new Map();
+  #newestText = 0; // characters in it
   #limit; #last;
 
   /** @param {string} cursor @param {number} limit how many items to keep @param {number} last how many of each topic */
@@ -452,8 +456,12 @@ class Chain {
     const { topic } = JSON.parse(text);
     const list = this.#newest.get(topic) ?? [];
     list.push(kept);
-    if (list.length > this.#last) list.shift();
     this.#newest.set(topic, list);
+    this.#newestText += text.length;
+    if (list.length > this.#last) this.#newestText -= /** @type {Kept} */ (list.shift()).text.length;
+    if (this.#newestText <= memoryText) return;
+    this.#last = this.#newestText = 0; // too much: who joins reads it by itself
+    this.#newest.clear();
   }
 
   /** What came after a cursor, as links from there to here; null if that is not known any more. @param {string} cursor */
@@ -705,7 +713,8 @@ function checkTopics(topics) {
 /** @param {Options} options */
 function checkOptions(options) {
   if (typeof options !== 'object' || options === null) throw new TypeError('options is not an object');
-  const { onEvent, onGap, onState, token, parse, remember, share, start } = options;
+  const { onEvent, onGap, onState, token, parse, remember, share, start, ...unknown } = options;
+  if (Object.keys(unknown).length > 0) throw new TypeError(`there is no option ${Object.keys(unknown)[0]}`);
   for (const [name, f] of Object.entries({ onEvent, onGap, onState, token, parse })) {
     if (f !== undefined && typeof f !== 'function') throw new TypeError(`${name} is not a function`);
   }

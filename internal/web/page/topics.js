@@ -2,7 +2,7 @@
 // topics, those that come later too, or those that the reader picked. The
 // page's address holds the pick, so that it can be passed on.
 
-import { $, hub, make } from './dom.js';
+import { $, hub, make, problemOf } from './dom.js';
 import { count, say } from './text.js';
 
 const every = 3000;         // ms between two looks, while the page is visible
@@ -12,6 +12,8 @@ const maxListed = 500;
 
 let known = new Map();      // topic → what the hub says of it
 let more = false;           // the hub has more topics than are listed
+let told = false;           // the hub has said which it has
+let problem = '';           // why it does not say it now
 let picked = null;          // a Set of topics; null: all
 let changed = () => {};     // is told when what is followed may have changed
 const rows = new Map();     // topic → its row
@@ -23,8 +25,11 @@ export function followed() {
   return names.slice(0, maxFollowed).filter(name => (length += encodeURIComponent(name).length + 7) <= maxLength);
 }
 
-// isEmpty reports whether the hub has no topic.
-export const isEmpty = () => known.size === 0;
+// isEmpty reports whether the hub has no topic, as far as it has said.
+export const isEmpty = () => told && known.size === 0;
+
+// trouble returns why the hub does not say which topics it has, or ''.
+export const trouble = () => problem;
 
 // begin reads the page's address and tells the function of every change.
 export async function begin(onChange) {
@@ -43,7 +48,10 @@ async function look() {
     do {
       const query = new URLSearchParams({ limit: maxListed, ...after && { after } });
       const answer = await fetch(`${hub}/topics?${query}`, { signal: AbortSignal.timeout(10_000) });
-      if (!answer.ok) return;
+      if (!answer.ok) {
+        problem = await problemOf(answer);
+        return;
+      }
       const page = await answer.json();
       for (const topic of page.topics) found.set(topic.topic, topic);
       after = page.next ?? '';
@@ -51,7 +59,7 @@ async function look() {
   } catch {
     return;
   }
-  [known, more] = [found, after !== ''];
+  [known, more, told, problem] = [found, after !== '', true, ''];
 }
 
 let timer = 0;
