@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // streamIn publishes lines in one request, which stays open. finish waits for
@@ -31,7 +32,9 @@ func (p *process) streamIn() (send func(line string), finish func() (status int,
 		}
 		status, answer = answered(response, err)
 	})
-	p.t.Cleanup(func() { _ = writer.Close() })
+	// A client without an answer waits for its body to go on.
+	limit := time.AfterFunc(endTime, func() { _ = writer.Close() })
+	p.t.Cleanup(func() { limit.Stop(); _ = writer.Close() })
 	return func(line string) { _, _ = io.WriteString(writer, line+"\n") }, func() (int, string, string) {
 		publishing.Wait()
 		return status, answer, retryAfter

@@ -34,7 +34,7 @@ func TestPipe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines, cuts = n, max(cuts, n/100_000)
+		lines, cuts = n, max(cuts, n/25_000)
 	}
 	redis := redistest.Start(t)
 	var nodes []*process

@@ -20,13 +20,40 @@ import (
 // through it. It ends with the test.
 func startHAProxy(t *testing.T, hubs ...string) (url string) {
 	t.Helper()
-	addr := freeAddr(t)
 	config, err := filepath.Abs("../../deploy/haproxy/haproxy.cfg")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runHAProxy(t, config, hubs)
+}
+
+// startHastyHAProxy is startHAProxy with the shortest patience for silence.
+func startHastyHAProxy(t *testing.T, hubs ...string) (url string) {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/haproxy/haproxy.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "haproxy.cfg")
+	hasty := replaceAll(t, string(text), "timeout client 60s", "timeout client "+hasty, "timeout server 60s", "timeout server "+hasty)
+	if err := os.WriteFile(config, []byte(hasty), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return runHAProxy(t, config, hubs)
+}
+
+// hasty is how long a hasty proxy bears silence.
+const hasty = "4s"
+
+func runHAProxy(t *testing.T, config string, hubs []string) (url string) {
+	t.Helper()
+	errors, err := filepath.Abs("../../deploy/haproxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := freeAddr(t)
 	command := exec.Command("haproxy", "-db", "-f", config)
-	command.Env = append(os.Environ(), "HAPROXY_BIND="+addr, "HAPROXY_ERRORS="+filepath.Dir(config))
+	command.Env = append(os.Environ(), "HAPROXY_BIND="+addr, "HAPROXY_ERRORS="+errors)
 	for i := range 3 { // with fewer hubs, some are there twice
 		command.Env = append(command.Env, fmt.Sprintf("HUB%d=%s", i+1, hubs[i%len(hubs)]))
 	}
@@ -38,34 +65,33 @@ func startHAProxy(t *testing.T, hubs ...string) (url string) {
 // number of hubs.
 func startNginx(t *testing.T, hubs ...string) (url string) {
 	t.Helper()
-	return runNginx(t, "", hubs)
+	return runNginx(t, hubs)
 }
 
 // startOldNginx is startNginx for those who leave out the version of HTTP:
 // nginx then buffers all that does not say otherwise itself.
 func startOldNginx(t *testing.T, hubs ...string) (url string) {
 	t.Helper()
-	return runNginx(t, "proxy_http_version 1.1;", hubs)
+	return runNginx(t, hubs, "proxy_http_version 1.1;", "")
 }
 
-func runNginx(t *testing.T, without string, hubs []string) (url string) {
+// startHastyNginx is startNginx with the shortest patience for silence.
+func startHastyNginx(t *testing.T, hubs ...string) (url string) {
+	t.Helper()
+	return runNginx(t, hubs, "client_body_timeout 1h;", "client_body_timeout "+hasty+";")
+}
+
+// runNginx starts it with the old texts of tickertape.conf replaced by new
+// ones.
+func runNginx(t *testing.T, hubs []string, oldnew ...string) (url string) {
 	t.Helper()
 	addr, dir := freeAddr(t), t.TempDir()
 	site, err := os.ReadFile("../../deploy/nginx/tickertape.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const server, listen = "server 127.0.0.1:8080;", "listen 80;"
-	for _, line := range []string{server, listen, without} {
-		if !strings.Contains(string(site), line) {
-			t.Fatalf("tickertape.conf lacks %q", line)
-		}
-	}
-	upstream := "server " + strings.Join(hubs, "; server ") + ";"
-	text := strings.NewReplacer(server, upstream, listen, "listen "+addr+";").Replace(string(site))
-	if without != "" {
-		text = strings.Replace(text, without, "", 1)
-	}
+	oldnew = append(oldnew, "server 127.0.0.1:8080;", "server "+strings.Join(hubs, "; server ")+";", "listen 80;", "listen "+addr+";")
+	text := replaceAll(t, string(site), oldnew...)
 	for name, content := range map[string]string{"tickertape.conf": text, "nginx.conf": nginxConf} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -73,6 +99,17 @@ func runNginx(t *testing.T, without string, hubs []string) (url string) {
 	}
 	startProxy(t, exec.Command("nginx", "-e", "stderr", "-p", dir, "-c", "nginx.conf"), "http://"+addr)
 	return "http://" + addr
+}
+
+// replaceAll replaces texts that must be there.
+func replaceAll(t *testing.T, text string, oldnew ...string) string {
+	t.Helper()
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(text, oldnew[i]) {
+			t.Fatalf("the proxy's configuration lacks %q", oldnew[i])
+		}
+	}
+	return strings.NewReplacer(oldnew...).Replace(text)
 }
 
 // nginxConf has what a Debian machine has around a site, as far as it bears on

@@ -23,6 +23,8 @@ import (
 
 	"tickertape/internal/browser"
 	"tickertape/internal/event"
+	"tickertape/internal/hub"
+	"tickertape/internal/nodetest"
 	"tickertape/internal/redisbus"
 	"tickertape/internal/referee"
 )
@@ -44,8 +46,9 @@ func TestPage(t *testing.T) {
 	t.Parallel()
 	dist := build(t)
 	p := &page{T: t}
-	p.cluster = referee.Start(t, referee.Options{Nodes: 3, Bus: redisbus.Options{
-		Retention: event.Retention{Messages: kept, Bytes: 1 << 20, Age: time.Hour}}})
+	// The nodes remember next to nothing themselves: what Redis trims is gone.
+	p.cluster = referee.Start(t, referee.Options{Nodes: 3, Node: nodetest.Options{Hub: hub.Options{LogFrames: 1}},
+		Bus: redisbus.Options{Retention: event.Retention{Messages: kept, Bytes: 1 << 20, Age: time.Hour}}})
 	server := httptest.NewServer(p.front(dist))
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	p.tab = browser.Start(t).Tab(t)
@@ -142,7 +145,9 @@ func (p *page) awaitChange() {
 	if len(before) != len(symbols) {
 		p.Fatalf("tiles %q", before)
 	}
+	begin := time.Now()
 	p.tab.Wait(prices+`.every((p, i) => p !== before[i])`, prices)
+	p.Logf("%d tiles changed in %v", len(before), time.Since(begin))
 }
 
 const messages = `[...document.querySelectorAll('.news li')].map(li => li.lastElementChild.innerText)`

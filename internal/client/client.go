@@ -3,6 +3,8 @@
 package client
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -54,10 +56,22 @@ func New(baseURL string, o Options) (*Client, error) {
 	return &Client{
 		publish: base.JoinPath("publish").String(),
 		events:  base.JoinPath("events").String(),
-		http:    &http.Client{Transport: o.Transport},
+		http:    &http.Client{Transport: o.Transport, CheckRedirect: checkRedirect},
 		timeout: o.Timeout,
 		silence: o.Silence,
 	}, nil
+}
+
+// checkRedirect follows for streams alone: a redirected POST becomes a GET, or
+// goes to who was not meant, and its body is spent.
+func checkRedirect(_ *http.Request, via []*http.Request) error {
+	switch {
+	case via[0].Method != http.MethodGet:
+		return http.ErrUseLastResponse
+	case len(via) >= 10:
+		return errors.New("redirected 10 times")
+	}
+	return nil
 }
 
 // newTransport returns a transport that never waits for more of a stream in
@@ -76,3 +90,15 @@ func newTransport() http.RoundTripper {
 
 // Close closes the connections that no request uses.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// sleep waits for d, or until ctx ends: then it returns its error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -92,6 +92,11 @@ func answerError(r *http.Response) *Error {
 	if seconds, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
+	if to, err := r.Location(); err == nil && r.StatusCode/100 == 3 {
+		to.RawQuery = ""
+		e.Detail, e.Hint = "this address leads to "+to.Redacted(), "give the hub's address itself"
+		return e
+	}
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/problem+json" {
 		return e
 	}

@@ -127,12 +127,8 @@ func (l *listener) run(ctx context.Context) error {
 		}
 		wait := l.wait(err)
 		l.tell(State{Err: err, Wait: wait})
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
+		if err := sleep(ctx, wait); err != nil {
+			return err
 		}
 	}
 }

@@ -21,7 +21,8 @@ type PipeOptions struct {
 	Producer string
 	First    int64 // the number of the first message
 	// A request ends with so many messages or after so long, whichever comes
-	// first; until then the hub publishes what arrives but confirms nothing.
+	// first; until then the hub publishes what arrives but confirms nothing,
+	// and a connection that went quietly is not noticed.
 	MaxMessages int           // 1,000
 	MaxTime     time.Duration // 1 s
 	// Patience is how long to go on without any progress. Zero: for ever.
@@ -130,12 +131,8 @@ func (p *pipe) run(ctx context.Context) error {
 			return fmt.Errorf("no progress in %v: %w", p.options.Patience, err)
 		}
 		p.tell(err, wait)
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
+		if err := sleep(ctx, wait); err != nil {
+			return err
 		}
 	}
 }

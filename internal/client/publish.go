@@ -35,7 +35,8 @@ type document struct {
 // data that has no form as JSON. Everything else that the hub would refuse is
 // left to it. After an error that is Passing the message may be stored, unless
 // an Error says otherwise; with an idempotency key it can be published again
-// without doubling, for as long as the hub remembers keys.
+// without doubling, for as long as the hub remembers keys. A Producer is Pipe's
+// business: its numbers are not sent here.
 func (c *Client) Publish(ctx context.Context, m event.Message) (Receipt, error) {
 	doc, err := newDocument(m)
 	if err != nil {

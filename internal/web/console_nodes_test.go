@@ -28,7 +28,9 @@ func pageOverThreeNodes(s *scene) {
 	s.awaitState("open")
 	const prices = `[...document.querySelectorAll('.tile .price')].map(e => e.textContent)`
 	browser.Eval[bool](s.tab, `window.before = `+prices+`, true`)
+	begin := time.Now()
 	s.tab.Wait(prices+`.every((price, i) => price !== before[i])`, prices, `before`)
+	s.Logf("five tiles changed in %v", time.Since(begin))
 	s.silent()
 
 	browser.Eval[bool](s.tab, `window.first = document.querySelector('#cursor').dataset.cursor, true`)

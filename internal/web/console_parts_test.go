@@ -142,7 +142,7 @@ func pagePausesAndFilters(s *scene) {
 // With 500 events a second the page still paints, keeps few rows, and counts
 // all.
 func pageBearsFlood(s *scene) {
-	const batches, each = 30, 50
+	const batches, each = 15, 100
 	node := nodetest.Start(s, nodetest.Options{})
 	s.tab.Open(node.URL + "/?topic=flood&topic=quotes.AAPL")
 	s.awaitState("open")

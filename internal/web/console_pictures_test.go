@@ -69,16 +69,15 @@ func pageMakesPictures(s *scene) {
 }
 
 // keepPicture writes what the screen shows, once nothing moves any more, into
-// the directory that CONSOLE_PICTURES names.
+// the directory that CONSOLE_PICTURES names, small enough for a repository;
+// without one the picture as it is goes where the test's files go.
 func (s *scene) keepPicture(name string) {
 	s.Helper()
-	dir := os.Getenv("CONSOLE_PICTURES")
+	s.tab.Wait(`document.getAnimations().length === 0`)
+	dir, picture := os.Getenv("CONSOLE_PICTURES"), s.tab.Screenshot()
 	if dir == "" {
 		dir = s.TempDir()
-	}
-	s.tab.Wait(`document.getAnimations().length === 0`)
-	picture := s.compact(s.tab.Screenshot())
-	if len(picture) > maxPicture {
+	} else if picture = s.compact(picture); len(picture) > maxPicture {
 		s.Errorf("the picture %s has %d bytes", name, len(picture))
 	}
 	if err := os.WriteFile(filepath.Join(dir, "console-"+name+".png"), picture, 0o644); err != nil {

@@ -42,7 +42,7 @@ var (
 	errNoRoute   = errors.New("there is nothing at this path")
 	errNoMethod  = errors.New("this path does not take that method")
 	errBodySize  = fmt.Errorf("the body is over the limit of %d MiB", maxBody>>20)
-	errShortBody = errors.New("the body ended before its announced length")
+	errShortBody = errors.New("the body broke off before its end")
 	errLineSize  = fmt.Errorf("the line is over the limit of %d MiB", maxLine>>20)
 	errEventSize = fmt.Errorf("the event is over the limit of %d MiB", maxLine>>20)
 	errFullIn    = errors.New("the node has as many streams to read as it may")

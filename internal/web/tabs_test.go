@@ -15,7 +15,7 @@ func TestTabs(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "node", "testdata/tabs.mjs", "1", "60").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "node", "testdata/tabs.mjs", "100", "100").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

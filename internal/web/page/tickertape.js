@@ -352,7 +352,7 @@ class Watch {
   }
 }
 
-// ---- one connection for many tabs ----
+// ---- one connection for all tabs ----
 //
 // All tabs that ask for the same form a group. The one that holds the group's
 // lock leads: it has the EventSource and relays what it reads. The others
@@ -569,8 +569,8 @@ class Group {
     this.#rest();
     this.role = 'leading';
     this.#post({ lead: true });
-    this.#hooks.lead();
-    return new Promise(done => signal.addEventListener('abort', done));
+    this.#hooks.lead(); // the page may have closed the connection in that
+    return new Promise(done => signal.aborted ? done(undefined) : signal.addEventListener('abort', done));
   }
 
   /** Asks the leader for what is after this tab's cursor. */
@@ -612,21 +612,21 @@ class Group {
   /**
    * Takes items of the leader's chain. One that fits shows that the tab can
    * follow, even if it is alone and ahead; one that does not fit, that it
-   * cannot as it stands.
+   * cannot as it stands. Any callback may close the connection.
    * @param {Item[]} items
    */
   #pass(items) {
     for (const item of items) {
+      if (this.role === 'none') return;
       const verdict = this.#chain.take(item);
       if (verdict === 'foreign') {
         if (this.following) this.#ask();
         return;
       }
       if (!this.following) this.#follow();
-      if (verdict === 'new') this.#hooks.hand(item);
-      if (!this.following) return; // the page has closed the connection
+      if (this.following && verdict === 'new') this.#hooks.hand(item);
     }
-    this.#hooks.settle();
+    if (this.following) this.#hooks.settle();
   }
 
   /** @param {{ask: string, cursor: string}} m */
@@ -652,11 +652,8 @@ class Group {
     this.#follow(state);
     if (!cursor) return; // the leader has not begun either
     this.#chain.adopt(begin, cursor);
-    for (const item of begin) {
-      this.#hooks.hand({ ...item, before: '' });
-      if (!this.following) return;
-    }
-    this.#hooks.settle();
+    for (const item of begin) if (this.following) this.#hooks.hand({ ...item, before: '' });
+    if (this.following) this.#hooks.settle();
   }
 }
 

@@ -32,7 +32,7 @@ async function play(seed) {
     () => { for (const s of [...hub.open]) if (world.random() < 0.3) s.stalled = true; },
     () => { hub.refuse = world.random() < 0.3; hub.away = world.random() < 0.3; },
     () => tabs.length > 3 && some()?.kill(),
-    () => { const t = some(); if (t && tabs.length > 3) { t.connection.close(); t.over = true; } },
+    () => { const t = some(); if (t && tabs.length > 3) t.leave(); },
     () => { const t = some(); if (t) t.asleep = world.now + world.between(0, 120_000); },
     () => { const t = some(); t?.fire('window', 'pagehide'); t && world.after(world.between(0, 60_000), () => t.fire('window', 'pageshow'), t); },
     () => some()?.fire('document', 'visibilitychange'),
@@ -65,8 +65,9 @@ function check(hub, tab, wrong) {
   for (const topic of topics) {
     const ids = new Set(got.filter(h => h.topic === topic).map(h => h.id));
     const told = tab.handed.filter(h => h.gap && h.topic === topic).map(h => h.gap);
-    const begin = startOf(tab, [...ids][0], told[0]);
-    const end = tab.over ? Math.max(0, ...ids) : Infinity;
+    const begin = startOf(hub, tab, topic, [...ids][0], told[0]);
+    // Where it ended, it can go on from later.
+    const end = tab.over ? Math.max(0, ...ids, position(tab.connection.cursor || 'c0')) : Infinity;
     for (const e of hub.events) {
       if (e.topic !== topic || e.id <= begin || e.id > end || ids.has(e.id)) continue;
       if (!e.gone || !told.some(gap => gap >= e.id)) wrong(`${topic} ${e.id} is missing after ${begin}; gaps ${told}`);
@@ -78,9 +79,15 @@ function check(hub, tab, wrong) {
   if (rest || late) wrong(`the cursor is ${tab.connection.cursor}, ${rest} events before the end`);
 }
 
-/** The position after which a tab must have everything. */
-function startOf(tab, firstEvent = Infinity, firstGap = Infinity) {
+/** The position after which a tab must have everything of a topic. */
+function startOf(hub, tab, topic, firstEvent = Infinity, firstGap = Infinity) {
   const { start } = tab.options;
   if (start && 'cursor' in start) return position(start.cursor);
-  return Math.min(firstEvent - 1, firstGap - 1, tab.opened ?? Infinity);
+  // What it was handed first may be older than what it must have.
+  if (tab.opened === undefined) return Math.min(firstEvent - 1, firstGap - 1);
+  let must = tab.opened;
+  const newest = hub.events.filter(e => e.topic === topic && e.id <= tab.opened);
+  if (start?.last) must = Math.min(must, (newest.at(-start.last)?.id ?? 1) - 1);
+  if (start?.since && hub.kept === Infinity) must = 0;
+  return Math.min(firstEvent - 1, firstGap - 1, must);
 }

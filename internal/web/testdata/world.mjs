@@ -140,14 +140,29 @@ export class Tab {
       addEventListener: listen('window'), ...timers, Date: { now: () => Math.floor(world.now) }, Math: Object.assign(Object.create(Math), {
         random: world.random, min: Math.min, max: Math.max, round: Math.round }), EventSource: Source, BroadcastChannel: Channel,
       sessionStorage: { getItem: () => null, setItem() {} }, reportError: e => { throw e; }, queueMicrotask };
-    this.born = world.hub.clock;
     this.options = options;
+    this.fickle = world.random() < 0.2; // closes its connection in a callback
     this.connection = load(...globals.map(name => env[name]))('', options.topics, {
       start: options.start,
-      onEvent: e => this.handed.push({ id: e.id, topic: e.topic, cursor: e.cursor }),
-      onGap: g => this.handed.push({ gap: position(g.cursor), topic: g.topic }),
-      onState: s => { if (s.status === 'open') this.opened ??= world.hub.clock; },
+      onEvent: e => this.note({ id: e.id, topic: e.topic, cursor: e.cursor }),
+      onGap: g => this.note({ gap: position(g.cursor), topic: g.topic }),
+      onState: s => {
+        if (s.status === 'open') this.opened ??= world.hub.clock;
+        if (this.fickle && world.random() < 0.2) this.leave();
+      },
     });
+  }
+
+  /** Notes what was handed over, and may have enough of it. */
+  note(handed) {
+    if (this.over) throw new Error('handed over after close');
+    this.handed.push(handed);
+    if (this.fickle && this.world.random() < 0.01) this.leave();
+  }
+
+  leave() {
+    this.over = true;
+    this.connection.close();
   }
 
   lock(name, signal, f) {
