@@ -8,6 +8,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"tickertape/internal/nodetest"
+	"tickertape/internal/stream"
 )
 
 // While no hub is ready, HAProxy answers in a hub's place: a browser is told
@@ -42,5 +46,32 @@ func TestHAProxyAnswersForHubs(t *testing.T) {
 	}
 	if status, _ := answered(p.client.Get(edge + "/readyz")); status != http.StatusServiceUnavailable {
 		t.Errorf("/readyz: %d", status)
+	}
+}
+
+// A proxy ends a stream when its client has left, not only once it cannot pass
+// something on.
+func TestProxiesSayThatClientsLeft(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*testing.T, ...string) string{"HAProxy": startHAProxy, "nginx": startNginx} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// A quiet stream, and less patience than the proxies have.
+			node := nodetest.Start(t, nodetest.Options{Stream: stream.Options{KeepAlive: time.Hour}})
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			r, err := client.Get(start(t, node.Addr) + "/events?topic=news")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Body.Read(make([]byte, 1)); err != nil || node.Streams.Stats().Open != 1 {
+				t.Fatalf("%v, %d streams are open", err, node.Streams.Stats().Open)
+			}
+			_ = r.Body.Close()
+			for limit := time.Now().Add(40 * time.Second); node.Streams.Stats().Open > 0; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(limit) {
+					t.Fatal("the stream is still open")
+				}
+			}
+		})
 	}
 }

@@ -18,7 +18,7 @@ type listen struct {
 	Since  since  `xor:"start" placeholder:"all|DURATION" help:"Begin with all that the hub still has, or with what is not older than a duration like 10m or 24h."`
 	Last   int    `xor:"start" placeholder:"N" help:"Begin with the newest N events of each topic."`
 	Cursor string `xor:"start" placeholder:"ID" help:"Go on behind this id: the one that this command ended with, or that of an event."`
-	Count  int    `placeholder:"N" help:"End after N events."`
+	Count  *int   `placeholder:"N" help:"End after N events."`
 	JSON   bool   `name:"json" help:"Print each event as one line of JSON."`
 }
 
@@ -43,7 +43,7 @@ func (l *listen) Validate() error {
 	switch {
 	case l.Last < 0:
 		return errors.New("--last must be at least 1")
-	case l.Count < 0:
+	case l.Count != nil && *l.Count < 1:
 		return errors.New("--count must be at least 1")
 	}
 	return nil
@@ -64,7 +64,7 @@ func (l *listen) Run(hub *client.Client, std streams, c *commands) error {
 				return err
 			}
 			// The event counts as seen: so no error, but the end of ctx.
-			if count++; count == l.Count {
+			if count++; l.Count != nil && count == *l.Count {
 				enough()
 			}
 			return nil
@@ -76,6 +76,9 @@ func (l *listen) Run(hub *client.Client, std streams, c *commands) error {
 		std.note("to go on from here: publisher listen %s --cursor %s", strings.Join(l.Topics, " "), cursor)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		if l.Count != nil && count < *l.Count {
+			return errInterrupted
+		}
 		return nil
 	}
 	return err

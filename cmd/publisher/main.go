@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 
@@ -55,7 +56,8 @@ func (*commands) Help() string {
 
 "publisher COMMAND --help" tells more of each, with examples.
 
-Ctrl-C ends pipe, quotes, news and listen in order: they say how far they came. A second one ends them at once.
+Results go to standard output, all else to standard error. Ctrl-C ends in order what runs for long: pipe, quotes, news
+and listen then say how far they came. A second one ends it at once.
 
 Exit codes:
 
@@ -64,7 +66,7 @@ Exit codes:
 	2    wrong use: the command line or the data
 	3    refused by the hub: asking again does not help (HTTP 4xx)
 	4    hub not reachable, or not able now: try again later (network, HTTP 5xx, 408, 429)
-	130  interrupted before its end; commands that have no end of their own, like listen, end with 0 then`
+	130  interrupted before its end; commands that have no end of their own, like listen without --count, end with 0 then`
 }
 
 const (
@@ -104,12 +106,20 @@ func run(args []string, std streams) int {
 	if err := parsed.Run(hub, std, &c); err != nil {
 		code := exitCode(err)
 		std.note("publisher: %v", err)
-		if _, answered := errors.AsType[*client.Error](err); code == exitUnavailable && !answered {
+		if noHub(err) {
 			std.note("Is a hub running at %s? Name another one with --url or HUB_URL.", c.URL)
 		}
 		return code
 	}
 	return 0
+}
+
+// noHub reports whether an error looks as if there were no hub at the address.
+func noHub(err error) bool {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed
+	}
+	return exitCode(err) == exitUnavailable
 }
 
 // commandOf returns the command that a parser's error is about.

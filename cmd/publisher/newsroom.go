@@ -50,6 +50,10 @@ func (r *newsroom) follow(ctx context.Context, address string) error {
 	if err != nil {
 		return fmt.Errorf("--state: %w", err)
 	}
+	// Nothing is published that could not be remembered.
+	if err := r.save(seen); err != nil {
+		return err
+	}
 	for {
 		wait := r.Every
 		page, err := r.fetch(ctx, address, seen.Version())

@@ -13,11 +13,11 @@ import (
 type pipe struct {
 	Topic string `arg:"" optional:"" help:"Topic to publish to. With --format ndjson it may be left out; lines that name a topic go there."`
 
-	Format   string `enum:"lines,ndjson,sse,openai" default:"lines" placeholder:"FORMAT" help:"What standard input holds: lines (each one a message), ndjson (each line a message as JSON), sse (Server-Sent Events), openai (a model's streamed answer). Default: ${default}."`
-	Event    string `placeholder:"NAME" help:"Name of the events that have none of their own."`
-	Key      string `placeholder:"KEY" help:"Key of the messages that have none of their own."`
-	Producer string `placeholder:"ID" help:"Name of this input, for no other. Run again on the same input with the same name within a day, and what the hub has already is skipped."`
-	Seq      int64  `placeholder:"N" help:"With --producer: the input is not whole, but begins with its message N, counted from 0."`
+	Format   string  `enum:"lines,ndjson,sse,openai" default:"lines" placeholder:"FORMAT" help:"What standard input holds: lines (each one a message), ndjson (each line a message as JSON), sse (Server-Sent Events), openai (a model's streamed answer). Default: ${default}."`
+	Event    string  `placeholder:"NAME" help:"Name of the events that have none of their own."`
+	Key      string  `placeholder:"KEY" help:"Key of the messages that have none of their own."`
+	Producer *string `placeholder:"ID" help:"Name of this input, for no other. Run again on the same input with the same name within a day, and what the hub has already is skipped."`
+	Seq      int64   `placeholder:"N" help:"With --producer: the input is not whole, but begins with its message N, counted from 0."`
 	sending  `embed:""`
 }
 
@@ -63,7 +63,9 @@ func (p *pipe) Validate() error {
 		return errors.New("name the topic: only with --format ndjson a message can say it")
 	case p.Seq < 0 || p.Seq > event.MaxSeq:
 		return fmt.Errorf("--seq must be a number from 0 to %d", int64(event.MaxSeq))
-	case p.Seq != 0 && p.Producer == "":
+	case p.Producer != nil && *p.Producer == "":
+		return errors.New("--producer must not be empty: nobody could go on in its name")
+	case p.Seq != 0 && p.Producer == nil:
 		return errors.New("--seq goes with --producer only: a number means nothing without the one who counts")
 	}
 	return p.sending.Validate()
@@ -71,7 +73,7 @@ func (p *pipe) Validate() error {
 
 // Run is called by kong.
 func (p *pipe) Run(hub *client.Client, std streams) error {
-	probe := event.Message{Topic: event.Topic(p.Topic), Name: p.Event, Key: p.Key, Producer: p.Producer}
+	probe := event.Message{Topic: event.Topic(p.Topic), Name: p.Event, Key: p.Key, Producer: valueOf(p.Producer)}
 	if p.Topic == "" {
 		probe.Topic = "any"
 	}
@@ -80,7 +82,7 @@ func (p *pipe) Run(hub *client.Client, std streams) error {
 	}
 	ctx, stop := untilSignal()
 	defer stop()
-	f, err := p.newFlow(hub, std, p.Producer, p.Seq)
+	f, err := p.newFlow(hub, std, valueOf(p.Producer), p.Seq)
 	if err != nil {
 		return err
 	}
@@ -88,15 +90,23 @@ func (p *pipe) Run(hub *client.Client, std streams) error {
 		std.note("publisher: type the messages; Ctrl-D at the begin of a line ends them")
 	}
 	if p.Seq > 0 && !p.Quiet {
-		std.note("publisher: going on with producer %s: the first message is number %d", p.Producer, p.Seq)
+		std.note("publisher: going on with producer %s: the first message is number %d", *p.Producer, p.Seq)
 	}
 	err = f.run(ctx, func(ctx context.Context, put putter) error {
 		return p.read(ctx, interruptible(ctx, std.in), put)
 	})
-	if (errors.Is(err, errInterrupted) || client.Passing(err)) && p.Format != "openai" {
+	if (errors.Is(err, errInterrupted) || client.Passing(err)) && p.Format != "openai" && !isTerminal(std.in) {
 		std.note("to go on: run it again on the same input from its begin, with --producer %s%s", f.options.Producer, p.seqFlag())
 	}
 	return err
+}
+
+// valueOf returns the value of a flag; that of one that was not given is empty.
+func valueOf(flag *string) string {
+	if flag == nil {
+		return ""
+	}
+	return *flag
 }
 
 // seqFlag is what to add to a command that repeats this one.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -31,19 +29,15 @@ const tellEvery = 10 * time.Second
 func newProgress(std streams, quiet bool) *progress {
 	p := &progress{std: std, quiet: quiet, began: time.Now()}
 	p.told = p.began
-	if !quiet && isTerminalOutput(std.err) {
+	if !quiet && isTerminal(std.err) {
 		p.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(std.err), progressbar.OptionSetDescription("accepted"),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("messages"),
 			progressbar.OptionShowTotalBytes(false), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
 			progressbar.OptionUseANSICodes(true), progressbar.OptionSetElapsedTime(true),
 			progressbar.OptionSetSpinnerChangeInterval(0)) // turns with what is accepted, not by a goroutine
+		p.bar.StartWithoutRender() // else its first rate counts no time
 	}
 	return p
-}
-
-func isTerminalOutput(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isTerminal(f)
 }
 
 // tell is called after each answer of the hub, and after each failure.

@@ -26,7 +26,7 @@ type quotesCmd struct {
 	Volatility   *float64 `group:"Simulation" placeholder:"PERCENT" help:"How much a price changes from one quote to the next. Default: 0.1."`
 
 	Rate    float64 `default:"10" placeholder:"N" help:"Quotes a second, of all symbols together; 0 for as fast as the hub takes them. Default: ${default}."`
-	Count   int64   `placeholder:"N" help:"End after N quotes."`
+	Count   *int64  `placeholder:"N" help:"End after N quotes."`
 	Prefix  string  `default:"quotes." placeholder:"TEXT" help:"What the topics begin with, before the symbol. Default: ${default}"`
 	sending `embed:""`
 }
@@ -54,7 +54,7 @@ func (q *quotesCmd) Validate() error {
 		return errors.New("say where the quotes come from: --csv FILE or --simulate SYM")
 	case !(q.Rate >= 0 && q.Rate <= 1e6):
 		return errors.New("--rate must be a number from 0 to 1000000")
-	case q.Count < 0:
+	case q.Count != nil && *q.Count < 1:
 		return errors.New("--count must be at least 1")
 	case q.CSV == "" && q.Loop:
 		return errors.New("--loop goes with --csv only: made-up quotes have no end")
@@ -96,7 +96,7 @@ func (q *quotesCmd) Run(hub *client.Client, std streams) error {
 	if err != nil {
 		return err
 	}
-	f.endless = q.Count == 0 && (q.CSV == "" || q.Loop)
+	f.endless = q.Count == nil && (q.CSV == "" || q.Loop)
 	return f.run(ctx, func(ctx context.Context, put putter) error {
 		err := from(ctx, q.counted(newPacer(q.Rate), put))
 		if errors.Is(err, errEnough) {
@@ -131,7 +131,7 @@ func (q *quotesCmd) counted(pace *pacer, put putter) putter {
 		if err := put(ctx, m); err != nil {
 			return err
 		}
-		if n++; n == q.Count {
+		if n++; q.Count != nil && n == *q.Count {
 			return errEnough
 		}
 		return nil
@@ -225,7 +225,9 @@ func newPacer(rate float64) *pacer {
 	if rate == 0 {
 		return &pacer{}
 	}
-	return &pacer{every: time.Duration(float64(time.Second) / rate), next: time.Now()}
+	// A year is as good as never, and fits.
+	every := min(float64(time.Second)/rate, float64(365*24*time.Hour))
+	return &pacer{every: time.Duration(every), next: time.Now()}
 }
 
 func (p *pacer) wait(ctx context.Context) error {

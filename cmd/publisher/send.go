@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/term"
 
 	"tickertape/internal/client"
 	"tickertape/internal/event"
@@ -26,9 +27,9 @@ type send struct {
 	Event          string        `placeholder:"NAME" help:"Name of the event; browsers hand one without a name to onmessage."`
 	Key            string        `placeholder:"KEY" help:"What the message is about, among others of its topic."`
 	JSON           bool          `name:"json" help:"The data is JSON, not text."`
-	IdempotencyKey string        `placeholder:"KEY" help:"Publish only if no message came with this key in the last minutes: makes it safe to run the command again."`
+	IdempotencyKey *string       `placeholder:"KEY" help:"Publish only if no message of the topic came with this key in the last five minutes: makes it safe to run the command again."`
 	Every          time.Duration `placeholder:"DURATION" help:"Publish it again and again, this often (like 500ms, 2s, 1m), until Ctrl-C."`
-	Count          int           `placeholder:"N" help:"With --every: end after so many messages."`
+	Count          *int          `placeholder:"N" help:"With --every: end after so many messages."`
 	Quiet          bool          `short:"q" help:"Do not print the messages' ids."`
 }
 
@@ -55,11 +56,13 @@ func (s *send) Validate() error {
 	switch {
 	case s.Every < 0:
 		return errors.New("--every must be a duration above 0")
-	case s.Every == 0 && s.Count != 0:
+	case s.Every == 0 && s.Count != nil:
 		return errors.New("--count goes with --every only")
-	case s.Count < 0:
+	case s.Count != nil && *s.Count < 1:
 		return errors.New("--count must be at least 1")
-	case s.Every > 0 && s.IdempotencyKey != "":
+	case s.IdempotencyKey != nil && *s.IdempotencyKey == "":
+		return errors.New("--idempotency-key must not be empty")
+	case s.Every > 0 && s.IdempotencyKey != nil:
 		return errors.New("--idempotency-key and --every exclude each other: with one key all messages but the first would count as repeated")
 	}
 	return nil
@@ -67,7 +70,7 @@ func (s *send) Validate() error {
 
 // Run is called by kong.
 func (s *send) Run(hub *client.Client, std streams) error {
-	m := event.Message{Topic: event.Topic(s.Topic), Name: s.Event, Key: s.Key, IdempotencyKey: s.IdempotencyKey}
+	m := event.Message{Topic: event.Topic(s.Topic), Name: s.Event, Key: s.Key, IdempotencyKey: valueOf(s.IdempotencyKey)}
 	var err error
 	if m.Data, err = s.data(std); err != nil {
 		return err
@@ -96,7 +99,7 @@ func (s *send) repeat(ctx context.Context, hub *client.Client, m event.Message, 
 			if err := s.print(receipt, std); err != nil {
 				return err
 			}
-			if sent++; sent == s.Count {
+			if sent++; s.Count != nil && sent == *s.Count {
 				return nil
 			}
 			m.IdempotencyKey = uuid.NewString()
@@ -108,6 +111,9 @@ func (s *send) repeat(ctx context.Context, hub *client.Client, m event.Message, 
 		}
 		select {
 		case <-ctx.Done():
+			if s.Count != nil {
+				return errInterrupted
+			}
 			return nil
 		case <-turn.C:
 		}
@@ -118,7 +124,7 @@ func (s *send) print(r client.Receipt, std streams) error {
 	if s.Quiet {
 		return nil
 	}
-	if r.Duplicate && s.IdempotencyKey != "" {
+	if r.Duplicate && s.IdempotencyKey != nil {
 		std.note("publisher: nothing new: a message with this key was published before, under this id")
 	}
 	_, err := fmt.Fprintln(std.out, printable(r.ID))
@@ -166,13 +172,11 @@ func place(err error) string {
 	return ""
 }
 
-func isTerminal(r io.Reader) bool {
-	f, ok := r.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// isTerminal reports whether somebody sits at the other end of a reader or
+// writer. /dev/null, a device too, is none.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // untilSignal returns a context that ends at Ctrl-C or SIGTERM. The second

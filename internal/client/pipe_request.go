@@ -139,8 +139,11 @@ func (p *pipe) judge(o outcome) (again bool, err error) {
 		return false, fmt.Errorf("POST %s: %w: it took nothing of what it was sent", p.client.publish, errNotHub)
 	}
 	refusal, ok := errors.AsType[*Error](o.err)
-	if !ok || !refusal.Refused() {
+	switch {
+	case !ok:
 		return o.err == nil || Passing(o.err), o.err
+	case !refusal.Refused():
+		return Passing(refusal), refusal.alone()
 	}
 	number := p.number()
 	if refusal.Item != nil {

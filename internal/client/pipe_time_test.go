@@ -215,3 +215,18 @@ func TestPipeTimes(t *testing.T) {
 		time.Sleep(2 * time.Second)
 	})
 }
+
+// What a passing failure says speaks of no line: those of a request are not
+// those of the caller.
+func TestPipeTellsNoPlaceInARequest(t *testing.T) {
+	t.Parallel()
+	full := func(r *http.Request) (*http.Response, error) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		h := http.Header{"Content-Type": {"application/problem+json"}}
+		return response(http.StatusServiceUnavailable, h, io.NopCloser(strings.NewReader(`{"detail":"line 3: full","item":2}`))), nil
+	}
+	_, _, _, err := piped(t, 5, client.PipeOptions{Patience: time.Millisecond}, full)
+	if _, ok := errors.AsType[*client.Error](err); !ok || !strings.HasSuffix(err.Error(), ": 503 Service Unavailable: full") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -59,6 +59,7 @@ const maxEvent = 8 << 20
 // too. Calls of tools, reasoning, events that are not known and whatever stands
 // behind the end are passed over.
 type Reader struct {
+	begin  *beginning
 	events *sse.Decoder
 	seen   bool // an event of either form
 	text   text
@@ -70,7 +71,8 @@ type Reader struct {
 // NewReader returns a Reader over a body of type text/event-stream. It holds
 // at most one event of the stream, and of that at most 8 MiB.
 func NewReader(r io.Reader) *Reader {
-	return &Reader{events: sse.NewDecoder(r, maxEvent)}
+	begin := &beginning{r: r}
+	return &Reader{begin: begin, events: sse.NewDecoder(begin, maxEvent)}
 }
 
 // Next returns the answer's next part. The last one is Done or Failed, whatever
@@ -103,7 +105,7 @@ func (r *Reader) endOfStream(err error) {
 	case !errors.Is(err, io.EOF):
 		r.fail("the stream broke off: %v", err)
 	case !r.seen:
-		r.fail("this is no stream of Chat Completions or Responses (was it asked for with \"stream\": true?)")
+		r.end(r.begin.failure())
 	default:
 		r.fail("the stream broke off before its end")
 	}

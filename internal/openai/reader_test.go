@@ -97,8 +97,10 @@ func TestEnds(t *testing.T) {
 		"error as text": {"data: {\"error\":\"boom\"}\n\n", "", openai.Failed{Message: "boom"}},
 		"failed": {"event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"boom\"}}}\n\n", "",
 			openai.Failed{Message: "boom", Code: "server_error"}},
-		"broken off":    {hi, "hi", openai.Failed{Message: "the stream broke off before its end"}},
-		"no stream":     {"{\"error\":{}}", "", openai.Failed{Message: `this is no stream of Chat Completions or Responses (was it asked for with "stream": true?)`}},
+		"broken off": {hi, "hi", openai.Failed{Message: "the stream broke off before its end"}},
+		"refused": {"{\n  \"error\": {\n    \"message\": \"Incorrect API key\",\n    \"code\": \"invalid_api_key\"\n  }\n}\n", "",
+			openai.Failed{Message: "Incorrect API key", Code: "invalid_api_key"}},
+		"no stream":     {"{\"choices\":[]}", "", openai.Failed{Message: `this is no stream of Chat Completions or Responses (was it asked for with "stream": true?)`}},
 		"error of none": {"event: error\ndata: {}\n\n", "", openai.Failed{Message: "the upstream reported an error, and nothing about it"}},
 		"huge":          {hi + "data: " + strings.Repeat("x", 9<<20), "hi", openai.Failed{Message: "an event of the stream is over 8 MiB"}},
 	} {
