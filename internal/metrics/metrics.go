@@ -34,7 +34,7 @@ func New(version string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(),
 		publish: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tickertape_publish_duration_seconds",
 			Help:    "How long the bus takes for a publish, from the hub's request to the answer, whatever that is.",
-			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}}, []string{"bus"}),
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"bus"}),
 		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "tickertape_delivery_delay_seconds",
 			Help:    "How long ago the oldest event of a batch was published when the batch was written to a stream that is up to date.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}),
