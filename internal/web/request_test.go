@@ -37,7 +37,7 @@ func TestHalfABodyPublishesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", framing, err)
 		}
-		expectProblem(t, answer{response.StatusCode, response.Header, body}, 400, "ended before")
+		expectProblem(t, answer{response.StatusCode, response.Header, body}, 400, "broke off before")
 	}
 	if stored := n.stored(t); len(stored) > 0 {
 		t.Errorf("stored %v", stored)

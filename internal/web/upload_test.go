@@ -137,7 +137,7 @@ func TestStreamCutOff(t *testing.T) {
 				t.Fatal(err)
 			}
 			if name == "half closed" {
-				expectStop(t, n, u.answer(), http.StatusBadRequest, "the body ended before", "t 1, t 2")
+				expectStop(t, n, u.answer(), http.StatusBadRequest, "the body broke off before", "t 1, t 2")
 			}
 			until(t, "two lines are stored", func() bool { return n.texts(t) == "t 1, t 2" })
 		})
