@@ -30,7 +30,7 @@ func TestStocksOverNodes(t *testing.T) {
 	}
 	edge := startHAProxy(t, addrs...)
 	tab := browser.Start(t).Tab(t)
-	tab.Open(edge + "/")
+	tab.Open(edge + "/healthz") // a page of that origin, without a stream of its own
 	source := tab.Listen(stocksPath)
 	source.Await("hub.open", 1)
 
