@@ -31,11 +31,17 @@ func (q *queue) signal() {
 	}
 }
 
-// len returns how many groups wait.
-func (q *queue) len() int {
+// publishes returns how many of the groups that wait are publishes: not beats,
+// nor reports.
+func (q *queue) publishes() (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.groups)
+	for _, g := range q.groups {
+		if len(g.messages) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // push adds a group, unless too much waits already. A reading of the clock is

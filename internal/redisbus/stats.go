@@ -25,5 +25,5 @@ func (b *Bus) Stats() Stats {
 	c := &b.counts
 	return Stats{LaneReconnects: c.laneReconnects.Load(), WireReconnects: c.wireReconnects.Load(),
 		BeatsAccepted: c.beatsAccepted.Load(), BeatsFailed: c.beatsFailed.Load(),
-		Heard: c.heard.Load(), Reports: c.reports.Load(), Waiting: b.lane.queue.len()}
+		Heard: c.heard.Load(), Reports: c.reports.Load(), Waiting: b.lane.queue.publishes()}
 }
