@@ -102,6 +102,7 @@ func TestGapsAndCatchUps(t *testing.T) {
 	}
 	cursor := s.id()
 	s.close()
+	n.await("it has left", func(now moves) bool { return now["streams"] == 0 && now["events_delivered_total"] == 1 })
 	for range 4 {
 		n.publish("?topic=b", "", "more")
 	}
