@@ -13,7 +13,11 @@ import (
 	"tickertape/internal/event"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// lingering is where net/http waits for half a second before it closes a
+// connection whose body it has not read: it ends by itself.
+const lingering = "net/http.(*conn).closeWriteAndWait"
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(lingering)) }
 
 // patience is how long a test waits for what should come at once.
 const patience = 20 * time.Second
