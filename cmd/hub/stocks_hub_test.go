@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -71,6 +72,13 @@ func startHub(t *testing.T) *runningHub {
 		t.Fatalf("go run: %v\n%s", err, hub.log.String())
 	case <-time.After(buildTime):
 		t.Fatalf("the hub does not listen\n%s", hub.log.String())
+	}
+	// Streams that come before it is ready are told to come back.
+	ready := func() bool { status, _ := answered(http.Get(hub.url + "/readyz")); return status == http.StatusOK }
+	for limit := time.Now().Add(endTime); !ready(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("the hub is not ready\n%s", hub.log.String())
+		}
 	}
 	return hub
 }
