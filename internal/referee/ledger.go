@@ -47,6 +47,8 @@ type place struct {
 	nonce    uint32
 }
 
+func (p place) String() string { return fmt.Sprintf("%v of epoch %d", p.position, p.epoch) }
+
 func placeOf(c event.Cursor) place { return place{c.Position, c.Epoch.Number, c.Epoch.Nonce} }
 
 // Ledger holds publishes. Its methods may be called from any goroutine.
@@ -97,6 +99,14 @@ func (l *Ledger) Acknowledge(number int, id string) {
 		return
 	}
 	l.entries[number].outcome, l.entries[number].at = acknowledged, placeOf(cursor)
+}
+
+// Stored notes that the publisher was told that the message is stored, and not
+// where.
+func (l *Ledger) Stored(number int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries[number].outcome = acknowledged
 }
 
 // Refuse notes that the publisher was told that the message is not stored.

@@ -171,7 +171,7 @@ func (c *Cluster) Finish(allowed Gaps) {
 		}
 		last = cursor.Position
 	}
-	c.Listen("a newcomer")
+	c.Listen("a newcomer").Late = true
 	for _, x := range c.listeners {
 		from := fmt.Sprintf("%s, at first with %d events by %d connections, comes to the end", x.Name, x.Events(), x.Opens())
 		c.Await(from, func() bool { return !last.After(x.Last()) })
@@ -186,13 +186,16 @@ func (c *Cluster) Finish(allowed Gaps) {
 	for _, x := range c.listeners {
 		x.Stop()
 	}
-	faults := Judge(c.Ledger, c.listeners, allowed)
-	for i, fault := range faults {
+	verdict := Judge(c.Ledger, c.listeners, allowed)
+	for i, fault := range verdict.Faults {
 		if i == 20 {
-			c.t.Errorf("… and %d more", len(faults)-i)
 			break
 		}
 		c.t.Error(fault)
+	}
+	if !verdict.Clean() {
+		c.t.Errorf("in all: %d lost, %d doubled, %d out of order, %d false gaps, %d other faults",
+			verdict.Lost, verdict.Doubled, verdict.Disordered, verdict.FalseGaps, verdict.Other)
 	}
 	c.t.Logf("publishes: %+v, the slowest took %v", c.Ledger.Tally(), c.Ledger.Slowest())
 }
