@@ -2,7 +2,6 @@ package referee
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
@@ -119,7 +118,7 @@ func (c *Cluster) Send(n *Node, topic event.Topic, publisher int, retry bool) cl
 			c.Ledger.Acknowledge(number, receipt.ID)
 			return receipt
 		}
-		mayBeStored = c.told(number, err) || mayBeStored
+		mayBeStored = c.Ledger.Told(number, err) || mayBeStored
 		if !retry || time.Now().After(end) {
 			break
 		}
@@ -132,20 +131,6 @@ func (c *Cluster) Send(n *Node, topic event.Topic, publisher int, retry bool) cl
 		c.Ledger.Refuse(number)
 	}
 	return client.Receipt{}
-}
-
-// told reports whether the answer leaves open that the message is stored, and
-// complains of one that does not say what to do.
-func (c *Cluster) told(number int, err error) bool {
-	answer, ok := errors.AsType[*client.Error](err)
-	if !ok {
-		return true // no answer: the node has gone
-	}
-	stored := answer.Stored == "no" || answer.Stored == "unknown"
-	if answer.Status != http.StatusServiceUnavailable || answer.RetryAfter == 0 || !stored {
-		c.Ledger.Complain("publish %d was answered %v; stored %q, Retry-After %v", number, err, answer.Stored, answer.RetryAfter)
-	}
-	return answer.Stored != "no"
 }
 
 // finisher is who publishes the last messages.
