@@ -19,15 +19,17 @@ type Cluster struct {
 	URL   string // redis+cluster://…, of all nodes
 	Nodes []*Member
 
-	t    testing.TB
-	slot string
+	t        testing.TB
+	slot     string
+	password string // of all
 }
 
 // StartCluster starts nodes with these arguments, as Start takes them, and
-// returns when all know each other and the replicas have the data.
+// returns when all know each other and the replicas have the data. If the
+// arguments have a password, they have to have it as the masterauth too.
 func StartCluster(t testing.TB, args ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t}
+	c := &Cluster{t: t, password: passwordIn(args)}
 	for i := range 5 {
 		c.Nodes = append(c.Nodes, startNode(t, i+1, args))
 	}
@@ -95,6 +97,9 @@ func (c *Cluster) URLOf(nodes ...*Member) string {
 	addrs := make([]string, len(nodes))
 	for i, m := range nodes {
 		addrs[i] = m.Proxy.Addr
+	}
+	if c.password != "" {
+		return "redis+cluster://default:" + c.password + "@" + strings.Join(addrs, ",")
 	}
 	return "redis+cluster://" + strings.Join(addrs, ",")
 }
@@ -199,7 +204,11 @@ func (m *Migration) Move(count int) bool {
 		return false
 	}
 	host, port, _ := strings.Cut(m.to.Addr, ":")
-	m.from.Must(append([]string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}, strings.Split(keys, "\n")...)...)
+	command := []string{"MIGRATE", host, port, "", "0", "5000"}
+	if m.cluster.password != "" {
+		command = append(command, "AUTH", m.cluster.password)
+	}
+	m.from.Must(append(append(command, "KEYS"), strings.Split(keys, "\n")...)...)
 	return true
 }
 
