@@ -7,15 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"tickertape/internal/proctest"
 )
 
 const (
@@ -43,11 +43,8 @@ type Server struct {
 	dir      string // its log, and the data directory
 	args     []string
 	password string
-	process  *process // nil while it is down
+	process  *proctest.Process // nil while it is down
 }
-
-// errPortTaken says that another process has the port.
-var errPortTaken = errors.New("the port is taken")
 
 // Start starts a server on a free port of 127.0.0.1 that ends with the test,
 // and even if the test's process is killed. The arguments are redis-server's,
@@ -63,9 +60,9 @@ func Start(t testing.TB, args ...string) *Server {
 	s := &Server{t: t, dir: t.TempDir(), args: args, password: passwordIn(args)}
 	s.makeData()
 	t.Cleanup(s.end)
-	err := errPortTaken
-	for tries := 0; errors.Is(err, errPortTaken) && tries < 20; tries++ {
-		if s.Addr, err = freeAddr(); err == nil {
+	err := proctest.ErrPortTaken
+	for tries := 0; errors.Is(err, proctest.ErrPortTaken) && tries < 20; tries++ {
+		if s.Addr, err = proctest.FreeAddr(); err == nil {
 			err = s.launch()
 		}
 	}
@@ -86,7 +83,7 @@ func (s *Server) Kill() {
 	if s.process == nil {
 		return
 	}
-	if err := s.process.kill(); err != nil {
+	if err := s.process.Kill(); err != nil {
 		s.t.Fatalf("kill redis-server: %v", err)
 	}
 	s.process = nil
@@ -107,25 +104,23 @@ func (s *Server) Restart() {
 // and what they send, and nothing answers. It returns when the server stands.
 func (s *Server) Stop() {
 	s.t.Helper()
-	s.signal(stopSignal)
-	for !stopped(s.process.id()) {
-		time.Sleep(lookAgain)
-	}
+	s.do("stop", (*proctest.Process).Stop)
 }
 
 // Cont lets a frozen server go on, first of all with what came meanwhile.
 func (s *Server) Cont() {
 	s.t.Helper()
-	s.signal(contSignal)
+	s.do("cont", (*proctest.Process).Cont)
 }
 
-func (s *Server) signal(signal os.Signal) {
+// do does something to the process.
+func (s *Server) do(what string, do func(*proctest.Process) error) {
 	s.t.Helper()
 	if s.process == nil {
-		s.t.Fatalf("%v: redis-server is down", signal)
+		s.t.Fatalf("%s redis-server: it is down", what)
 	}
-	if err := s.process.cmd.Process.Signal(signal); err != nil {
-		s.t.Fatalf("%v redis-server: %v", signal, err)
+	if err := do(s.process); err != nil {
+		s.t.Fatalf("%s redis-server: %v", what, err)
 	}
 }
 
@@ -172,7 +167,9 @@ func (s *Server) launch() error {
 	if err != nil {
 		return err
 	}
-	p, err := spawn(output, "redis-server", args...)
+	cmd := exec.Command("redis-server", args...)
+	cmd.Stdout, cmd.Stderr = output, output
+	p, err := proctest.Start(cmd)
 	_ = output.Close() // the process has its own
 	if err != nil {
 		return err
@@ -180,25 +177,25 @@ func (s *Server) launch() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	if err := s.awaitReady(ctx, p); err != nil {
-		return errors.Join(err, p.kill())
+		return errors.Join(err, p.Kill())
 	}
 	s.process = p
 	return nil
 }
 
-func (s *Server) awaitReady(ctx context.Context, p *process) error {
+func (s *Server) awaitReady(ctx context.Context, p *proctest.Process) error {
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
 	for {
 		info, err := s.Do("INFO")
-		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", p.id())) && strings.Contains(info, "\nloading:0\r") {
+		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", p.ID())) && strings.Contains(info, "\nloading:0\r") {
 			return nil
 		}
 		select {
 		case <-look.C:
-		case <-p.ended:
+		case <-p.Ended():
 			if strings.Contains(s.log(), "Failed listening on port") {
-				return errPortTaken
+				return proctest.ErrPortTaken
 			}
 			return fmt.Errorf("redis-server ended: %s", s.log())
 		case <-ctx.Done():
@@ -221,18 +218,6 @@ func (s *Server) log() string {
 		return err.Error()
 	}
 	return string(text[max(0, len(text)-logTail):])
-}
-
-// freeAddr returns an address that nobody listens on. Its port lies below
-// those that systems give to whoever asks for any: else another connection
-// could take it while the server is down.
-func freeAddr() (string, error) {
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", errPortTaken, err)
-	}
-	return addr, listener.Close()
 }
 
 func passwordIn(args []string) string {
