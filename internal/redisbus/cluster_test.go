@@ -20,6 +20,7 @@ func TestClusterFailovers(t *testing.T) {
 	m.after(func() { c.Failover() })
 	m.after(func() {
 		former := c.Primary(c.Nodes[1])
+		caughtUp(t, former)
 		former.Kill()
 		c.AwaitPrimary(former, c.Nodes[1], c.Nodes[2])
 		former.Restart()

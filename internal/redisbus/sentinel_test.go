@@ -24,6 +24,7 @@ func TestSentinelFailovers(t *testing.T) {
 	m.after(func() { s.Failover() })
 	m.after(func() {
 		former := s.Primary(s.Watch[0])
+		caughtUp(t, former)
 		former.Kill()
 		s.AwaitPrimary(former, s.Watch...)
 	})
