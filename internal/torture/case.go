@@ -21,6 +21,7 @@ type Case struct {
 	Name  string // in one word: CASE=…
 	Fault string // in the words of the table
 
+	Store Store
 	Redis []string // arguments of redis-server
 	Hub   []string // environment of the hubs, like "HUB_RETAIN_AGE=5s"
 
@@ -49,7 +50,7 @@ func (c *Case) allowed(reason event.Reason) bool {
 
 // Cases returns all of them, in the order of the table.
 func Cases() []Case {
-	return slices.Concat(redisCases())
+	return slices.Concat(redisCases(), haCases())
 }
 
 // Scale is how much a run does.

@@ -11,8 +11,9 @@ import (
 
 // Options say what a Cluster is made of. Zero fields mean the defaults.
 type Options struct {
-	Program string   // the hub, as Build returns it
-	Hubs    int      // 3, which is also the most
+	Program string // the hub, as Build returns it
+	Hubs    int    // 3, which is also the most
+	Store   Store
 	Redis   []string // arguments of redis-server
 	Env     []string // more environment of the hubs, like "HUB_RETAIN_AGE=5s"
 }
@@ -21,10 +22,13 @@ type Options struct {
 //
 //	publishers, clients ─▶ Edge ─▶ Balancer ─▶ Hubs ─▶ their Redis proxies ─▶ Redis
 type Cluster struct {
-	Redis    *redistest.Server
+	Redis    *redistest.Server // nil if it is another kind of store
 	Hubs     []*Hub
 	Balancer *Balancer
 	Edge     *redistest.Proxy // between everybody outside and the balancer
+
+	Sentinels *redistest.Sentinels // nil, or what the store is
+	Nodes     *redistest.Cluster   // the same
 
 	t testing.TB
 }
@@ -35,9 +39,10 @@ func Start(t testing.TB, o Options) *Cluster {
 	if o.Hubs == 0 {
 		o.Hubs = 3
 	}
-	c := &Cluster{Redis: redistest.Start(t, o.Redis...), t: t}
+	c := &Cluster{t: t}
+	url := c.startStore(t, o)
 	for range o.Hubs {
-		h := newHub(t, o.Program, c.Redis.URL, o.Env)
+		h := newHub(t, o.Program, url, o.Env, o.Store == Alone)
 		h.Start()
 		c.Hubs = append(c.Hubs, h)
 	}

@@ -63,7 +63,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 		c.Limit = 3 * time.Minute
 	}
 	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics), scale: s, end: time.Now().Add(c.Limit)}
-	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: c.Hub})
+	r.Cluster = Start(t, Options{Program: program, Store: c.Store, Redis: c.Redis, Env: c.Hub})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
 	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: "torture.start"})
