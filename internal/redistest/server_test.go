@@ -6,8 +6,10 @@ import (
 	"os/exec"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"tickertape/internal/redistest"
 )
@@ -184,6 +186,22 @@ func TestMisuse(t *testing.T) {
 	}
 	if said := fake.run(func() { redistest.Start(fake, "--no-such-setting", "1") }); !strings.Contains(said, "no-such-setting") {
 		t.Errorf("Start with a bad argument said %q", said)
+	}
+}
+
+// A clock that is behind stays so, and time goes by all the same.
+func TestLateServer(t *testing.T) {
+	t.Parallel()
+	s := redistest.StartLate(t, time.Hour)
+	for range 2 {
+		seconds, _, _ := strings.Cut(s.Must("EVAL", "return redis.call('TIME')", "0"), "\n")
+		now, err := strconv.ParseInt(seconds, 10, 64)
+		if behind := time.Since(time.Unix(now, 0)); err != nil || behind < time.Hour || behind > time.Hour+time.Minute {
+			t.Errorf("the clock is behind by %v, %v", behind, err)
+		}
+		s.Must("SET", "a", "1", "PX", "50")
+		await(t, "the key expires", func() bool { return s.Must("EXISTS", "a") == "0" })
+		s.Restart()
 	}
 }
 
