@@ -146,6 +146,12 @@ func TestAnswers(t *testing.T) {
 	if err := s.JSON(&got, "GET"); err == nil {
 		t.Error("a GET of nothing is no error as JSON")
 	}
+	if got := s.Info("server", "redis_mode"); got != "standalone" {
+		t.Errorf("the mode is %q", got)
+	}
+	if got := s.Info("server", "no_such_field"); got != "" {
+		t.Errorf("a field that is not there is %q", got)
+	}
 	s.Kill()
 	if got, err := s.Do("PING"); err == nil {
 		t.Errorf("a dead server answers %q", got)
@@ -205,11 +211,7 @@ func TestLateServer(t *testing.T) {
 	}
 }
 
-func runID(s *redistest.Server) string {
-	_, after, _ := strings.Cut(s.Must("INFO", "server"), "run_id:")
-	id, _, _ := strings.Cut(after, "\r")
-	return id
-}
+func runID(s *redistest.Server) string { return s.Info("server", "run_id") }
 
 // failing takes the failures of a test that is to fail.
 type failing struct {
