@@ -54,7 +54,7 @@ isolation: ## what 1,000 clients that have stopped reading cost the others: thre
 faults: ## the fault tests at full length, one after the other
 	FAULTS=full go test -count=1 -v -parallel 1 -timeout 30m ./internal/referee/
 
-torture: ## the table of faults; CASE=name,name and SEED=n repeat some
+torture: ## the table of faults; CASE=name,name and SEED=n repeat some, TORTURE_TABLE=file keeps it
 	@scripts/need redis-server haproxy
 	TORTURE=full go test -count=1 -v -run 'TestTorture$$' -timeout 3h ./internal/torture/
 

@@ -21,10 +21,15 @@ type Run struct {
 	Topics    []event.Topic
 	Reader    *client.Client // what the listeners come by
 
+	// Moments are how many messages are acknowledged before the first fault,
+	// between each and the next one, and after the last.
+	Moments []int
+
 	scale Scale
 	end   time.Time // of the time that the run has
 	start string    // a cursor behind which everything is
 	press *press
+	late  int // by how many hours the clock of the present Redis is behind
 }
 
 // Try runs a case, with a hub program as Build returns it, and returns what
@@ -62,7 +67,8 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	if c.Limit == 0 {
 		c.Limit = 3 * time.Minute
 	}
-	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics), scale: s, end: time.Now().Add(c.Limit)}
+	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics),
+		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, end: time.Now().Add(c.Limit)}
 	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: c.Hub})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
@@ -89,6 +95,20 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 		return true
 	})
 	return r
+}
+
+// moments draws how a number of messages is parted by faults.
+func moments(draw *rand.Rand, messages, faults int) []int {
+	parts, sum := make([]float64, faults+1), 0.0
+	for i := range parts {
+		parts[i] = 0.2 + draw.Float64()
+		sum += parts[i]
+	}
+	counts := make([]int, len(parts))
+	for i, part := range parts {
+		counts[i] = int(float64(messages) * part / sum)
+	}
+	return counts
 }
 
 func topics(n int) []event.Topic {
@@ -145,6 +165,9 @@ func (r *Run) Ready() {
 	r.Await("all hubs are ready", r.Cluster.Ready)
 }
 
+// AnyHub draws a hub.
+func (r *Run) AnyHub() *Hub { return r.Hubs[r.Rand.IntN(len(r.Hubs))] }
+
 // Last lets a fault last for a time, during which nothing is awaited.
 func (r *Run) Last(d time.Duration) {
 	select {
@@ -158,20 +181,12 @@ func (r *Run) run(fault func(*Run)) {
 	r.T.Helper()
 	r.watch(true)
 	r.press.begin()
-	// The parts of the traffic before, between and behind the faults.
-	draw, sum := drawn(r.press.seed, forMoments), 0.0
-	parts := make([]float64, r.scale.Faults+1)
-	for i := range parts {
-		parts[i] = 0.2 + draw.Float64()
-		sum += parts[i]
+	for _, messages := range r.Moments[:r.scale.Faults] {
+		r.Flow(messages)
+		fault(r)
+		r.Ready()
 	}
-	for i, part := range parts {
-		r.Flow(int(float64(r.scale.Events) * part / sum))
-		if i < r.scale.Faults {
-			fault(r)
-			r.Ready()
-		}
-	}
+	r.Flow(r.Moments[r.scale.Faults])
 	r.Await("all is published", func() bool { return r.Published() >= r.scale.Events })
 	r.watch(false)
 	r.press.finish()
