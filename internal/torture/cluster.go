@@ -63,12 +63,23 @@ func (c *Cluster) Ready() bool {
 // connection of its own. It ends with the test.
 func (c *Cluster) Client(o client.Options) *client.Client {
 	c.t.Helper()
+	return c.clientOf(c.Edge.Addr, o)
+}
+
+// ClientAt is Client for one hub, without a balancer or a proxy before it.
+func (c *Cluster) ClientAt(h *Hub) *client.Client {
+	c.t.Helper()
+	return c.clientOf(h.Addr, client.Options{})
+}
+
+func (c *Cluster) clientOf(addr string, o client.Options) *client.Client {
+	c.t.Helper()
 	if o.Transport == nil {
 		transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
 		c.t.Cleanup(transport.CloseIdleConnections)
 		o.Transport = transport
 	}
-	cl, err := client.New("http://"+c.Edge.Addr, o)
+	cl, err := client.New("http://"+addr, o)
 	if err != nil {
 		c.t.Fatal(err)
 	}
