@@ -42,6 +42,7 @@ type Server struct {
 	t        testing.TB
 	dir      string // its log, and the data directory
 	args     []string
+	env      []string // besides this process' own
 	password string
 	process  *proctest.Process // nil while it is down
 }
@@ -52,12 +53,18 @@ type Server struct {
 // choose. A test whose redis-server is missing fails.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return start(t, nil, args)
+}
+
+// start is Start with more environment.
+func start(t testing.TB, env, args []string) *Server {
+	t.Helper()
 	for _, program := range [...]string{"redis-server", "redis-cli"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("%s is missing: make test installs it", program)
 		}
 	}
-	s := &Server{t: t, dir: t.TempDir(), args: args, password: passwordIn(args)}
+	s := &Server{t: t, dir: t.TempDir(), args: args, env: env, password: passwordIn(args)}
 	s.makeData()
 	t.Cleanup(s.end)
 	err := proctest.ErrPortTaken
@@ -168,6 +175,7 @@ func (s *Server) launch() error {
 		return err
 	}
 	cmd := exec.Command("redis-server", args...)
+	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = output, output
 	p, err := proctest.Start(cmd)
 	_ = output.Close() // the process has its own

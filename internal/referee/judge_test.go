@@ -196,6 +196,32 @@ func TestJudgeOfPublishers(t *testing.T) {
 	}
 }
 
+// Of two servers that take writes the one that gives way has an order of its
+// own.
+func TestJudgeOfTwoServers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		ids         []string // that the publisher gets
+		left        string   // what the store has left
+		kind, words string
+	}{
+		{[]string{in(2, 5), in(1, 6), in(1, 7), in(2, 6)}, showAt(in(2, 5), "a", "0") + showAt(in(2, 6), "a", "3"), "", ""},
+		{[]string{in(2, 5), in(1, 7), in(1, 6), in(2, 6)}, showAt(in(2, 5), "a", "0") + showAt(in(2, 6), "a", "3"), "disordered", "2 stands at"},
+		{[]string{in(2, 6), in(1, 6), in(1, 7), in(2, 5)}, showAt(in(2, 5), "a", "3") + showAt(in(2, 6), "a", "0"), "disordered", "3 stands at"},
+		{[]string{in(2, 5), in(1, 3), in(1, 7), in(2, 6)}, showAt(in(1, 3), "a", "1") + showAt(in(2, 5), "a", "0") + showAt(in(2, 6), "a", "3"), "disordered", "1 stands at"},
+	} {
+		l := referee.NewLedger(0)
+		for _, id := range c.ids {
+			number, _ := l.Add("a", 0)
+			l.Acknowledge(number, id)
+		}
+		left := play(t, l, "left", c.left+gap(9, "a"))
+		left.Late = true
+		v := referee.Judge(l, []*referee.Listener{left}, referee.Gaps{"a": referee.MayLose})
+		expectVerdict(t, v, c.kind, c.words)
+	}
+}
+
 // Thousands of listeners and publishes are no burden.
 func TestJudgeOfMany(t *testing.T) {
 	t.Parallel()

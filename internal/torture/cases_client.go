@@ -27,7 +27,7 @@ func clientCases() []Case {
 		}},
 		{Name: "clients-moved", Fault: "clients go and come back to another hub, which may lag half a second", Do: func(r *Run) {
 			for range 5 {
-				some, h := r.sendAway(3), r.anyHub()
+				some, h := r.sendAway(3), r.AnyHub()
 				h.Redis.Delay(redistest.Down, r.upTo(500*time.Millisecond))
 				r.comeBack(some, h)
 				r.Flow(1 + r.Rand.IntN(200))

@@ -12,19 +12,19 @@ var hasty = []string{"HUB_DRAIN_WAIT=1s", "HUB_DRAIN_WINDOW=2s"}
 func hubCases() []Case {
 	return []Case{
 		{Name: "hub-killed", Fault: "a hub killed by SIGKILL, and started again", Do: func(r *Run) {
-			h := r.anyHub()
+			h := r.AnyHub()
 			h.Kill()
 			r.Last(r.upTo(5 * time.Second))
 			h.Start()
 		}},
 		{Name: "hub-frozen", Fault: "a hub frozen for 2 to 10 s", Do: func(r *Run) {
-			h := r.anyHub()
+			h := r.AnyHub()
 			h.Stop()
 			r.Last(2*time.Second + r.upTo(8*time.Second))
 			h.Cont()
 		}},
 		{Name: "hub-drained", Fault: "a hub drained, and started again", Hub: hasty, Do: func(r *Run) {
-			r.drain(r.anyHub())
+			r.drain(r.AnyHub())
 		}},
 		{Name: "hubs-rolled", Fault: "all hubs drained and started again, one after the other", Hub: hasty, Do: func(r *Run) {
 			for _, i := range r.Rand.Perm(len(r.Hubs)) {
@@ -45,9 +45,6 @@ func hubCases() []Case {
 		}},
 	}
 }
-
-// anyHub draws one of the hubs.
-func (r *Run) anyHub() *Hub { return r.Hubs[r.Rand.IntN(len(r.Hubs))] }
 
 // upTo draws a time.
 func (r *Run) upTo(most time.Duration) time.Duration {

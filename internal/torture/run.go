@@ -25,6 +25,7 @@ type Run struct {
 	end   time.Time // of the time that the run has
 	start string    // a cursor behind which everything is
 	press *press
+	late  int // by how many hours the clock of the present Redis is behind
 }
 
 // Try runs a case, with a hub program as Build returns it, and returns what
@@ -144,6 +145,9 @@ func (r *Run) Ready() {
 	r.T.Helper()
 	r.Await("all hubs are ready", r.Cluster.Ready)
 }
+
+// AnyHub draws a hub.
+func (r *Run) AnyHub() *Hub { return r.Hubs[r.Rand.IntN(len(r.Hubs))] }
 
 // Last lets a fault last for a time, during which nothing is awaited.
 func (r *Run) Last(d time.Duration) {
