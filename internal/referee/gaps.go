@@ -10,15 +10,13 @@ import (
 func (c *court) checkComplete(v *view) {
 	c.again(v)
 	for _, g := range v.gaps {
-		if before, ok := v.told[g.Topic]; !ok || c.after(placeOf(g.resumed), placeOf(before.resumed)) {
-			v.told[g.Topic] = g
-		}
+		v.told[g.Topic] = append(v.told[g.Topic], g)
 	}
 	for i, topic := range v.Topics {
 		if v.had[i] != c.dueTo(v, topic) {
 			c.checkMissing(v, topic)
 		}
-		if _, told := v.told[topic]; !told && c.allowed[topic] == MustLose {
+		if len(v.told[topic]) == 0 && c.allowed[topic] == MustLose {
 			c.fault(&c.Lost, "%s: was told of no gap of %s", v.Name, topic)
 		}
 	}
@@ -26,7 +24,6 @@ func (c *court) checkComplete(v *view) {
 
 // checkMissing goes through what the listener misses of a topic.
 func (c *court) checkMissing(v *view, topic event.Topic) {
-	gap, told := v.told[topic]
 	for _, i := range c.topics[topic] {
 		if c.had[i] == c.turn || !c.due(i, v) {
 			continue
@@ -35,15 +32,40 @@ func (c *court) checkMissing(v *view, topic event.Topic) {
 		h.missed = true
 		v.missed = append(v.missed, i)
 		what := fmt.Sprintf("%s: %d of %s at %v (%v)", v.Name, h.number, topic, h.place(), c.entries[h.number].outcome)
+		reason, told := speaksOf(v.told[topic], h)
 		switch {
-		case !told || c.after(h.place(), placeOf(gap.resumed)):
+		case !told:
 			c.fault(&c.Lost, "%s never came, and no gap was told", what)
-		case h.kept && gap.Reason != event.BadCursor:
-			c.fault(&c.Lost, "%s never came; a gap was told (%s), but the store has it", what, gap.Reason)
+		case h.kept && reason != event.BadCursor:
+			c.fault(&c.Lost, "%s never came; a gap was told (%s), but the store has it", what, reason)
 		case c.allowed[topic] == NoLoss:
-			c.fault(&c.Other, "%s is gone, as a gap said (%s)", what, gap.Reason)
+			c.fault(&c.Other, "%s is gone, as a gap said (%s)", what, reason)
 		}
 	}
+}
+
+// speaksOf returns the reason that the first of the gaps gives that can speak
+// of the event, and whether there is one.
+func speaksOf(gaps []sightedGap, h *happening) (reason event.Reason, ok bool) {
+	for i := range gaps {
+		if gaps[i].speaksOf(h) {
+			return gaps[i].Reason, true
+		}
+	}
+	return "", false
+}
+
+// speaksOf reports whether the gap can speak of the event. What the store lost
+// of one epoch is told in a later one, at a place that can be lower, and maybe
+// behind events of that one; all else that is missing lies behind what the
+// listener had, and before the gap's end.
+func (g *sightedGap) speaksOf(h *happening) bool {
+	at, end := h.place(), placeOf(g.resumed)
+	if g.Reason == event.StoreLost || g.Reason == event.BadCursor {
+		return at.epoch < end.epoch || at.epoch == end.epoch && !at.position.After(end.position)
+	}
+	behind := h.at == (place{}) || at.position.After(g.after.Position)
+	return behind && !at.position.After(end.position)
 }
 
 // dueTo returns how many of a topic's events should have come to the listener.
@@ -81,7 +103,8 @@ func (h *happening) place() place {
 
 // checkGaps looks at what the listener was told of.
 func (c *court) checkGaps(v *view) {
-	for _, g := range v.gaps {
+	for i := range v.gaps {
+		g := &v.gaps[i]
 		end := placeOf(g.resumed)
 		switch {
 		case !c.justified(v, g):
@@ -93,7 +116,9 @@ func (c *court) checkGaps(v *view) {
 			if v.Topics[s.topic] != g.Topic {
 				continue
 			}
-			if !c.after(s.at, end) {
+			// A gap's end bears the epoch in which it was told, not the
+			// one in which it lies.
+			if s.at.epoch <= end.epoch && !s.at.position.After(end.position) {
 				c.fault(&c.Disordered, "%s: %d came behind a gap that reaches up to %v", v.Name, s.number, end)
 			}
 			break
@@ -104,13 +129,11 @@ func (c *court) checkGaps(v *view) {
 // justified reports whether something that the gap may speak of is missing, or
 // may be: to anybody, if the store lost it, and to the listener itself, if it
 // went for another reason.
-func (c *court) justified(v *view, g sightedGap) bool {
-	end := placeOf(g.resumed)
+func (c *court) justified(v *view, g *sightedGap) bool {
 	if g.Reason != event.StoreLost {
 		for _, i := range v.missed {
 			h := &c.events[i]
-			before := g.after != (event.Cursor{}) && !c.after(h.place(), placeOf(g.after))
-			if c.entries[h.number].topic == g.Topic && !before && !c.after(h.place(), end) {
+			if c.entries[h.number].topic == g.Topic && g.speaksOf(h) {
 				return true
 			}
 		}
@@ -118,9 +141,33 @@ func (c *court) justified(v *view, g sightedGap) bool {
 	for _, i := range c.topics[g.Topic] {
 		h := &c.events[i]
 		unseen := c.allowed[g.Topic] != NoLoss && h.at == (place{}) && c.entries[h.number].outcome == unknown
-		if (unseen || h.missed && g.Reason == event.StoreLost) && !c.after(h.place(), end) {
+		if (unseen || h.missed && g.Reason == event.StoreLost) && g.speaksOf(h) {
 			return true
 		}
 	}
-	return false
+	return g.Reason == event.Expired && c.forgotten(g)
+}
+
+// forgotten reports whether the store may have forgotten the topic as a whole
+// before the gap was told, so that nobody knew any more what there was: if for
+// longer than the ledger's age nothing was stored around the gap's end.
+func (c *court) forgotten(g *sightedGap) bool {
+	var before, behind *happening
+	for _, i := range c.topics[g.Topic] {
+		h := &c.events[i]
+		switch {
+		case h.at == (place{}):
+		case !h.at.position.After(g.resumed.Position):
+			if before == nil || h.at.position.After(before.at.position) {
+				before = h
+			}
+		case behind == nil || behind.at.position.After(h.at.position):
+			behind = h
+		}
+	}
+	if c.age == 0 || before == nil || behind == nil {
+		return c.age > 0
+	}
+	answered := c.entries[behind.number].answered
+	return answered.IsZero() || answered.Sub(c.entries[before.number].began) > c.age
 }

@@ -8,13 +8,13 @@ type view struct {
 	events []sighting
 	gaps   []sightedGap
 	odd    []string
-	told   map[event.Topic]sightedGap // the gap of the topic that reaches farthest
-	had    []int                      // how many of each topic's events
-	missed []int32                    // which events it should have had and had not
+	told   map[event.Topic][]sightedGap // the gaps of each topic
+	had    []int                        // how many of each topic's events
+	missed []int32                      // which events it should have had and had not
 }
 
 func (x *Listener) view() *view {
-	v := &view{Listener: x, told: map[event.Topic]sightedGap{}, had: make([]int, len(x.Topics))}
+	v := &view{Listener: x, told: map[event.Topic][]sightedGap{}, had: make([]int, len(x.Topics))}
 	v.events, v.gaps, v.odd = x.snapshot()
 	return v
 }
