@@ -185,6 +185,13 @@ func (l *Ledger) Tally() Tally {
 	return Tally{Acknowledged: l.counts[acknowledged], NotStored: l.counts[notStored], Unknown: l.counts[unknown]}
 }
 
+// placed returns a publish' topic, and its place if it is acknowledged.
+func (l *Ledger) placed(number int) (event.Topic, place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries[number].topic, l.entries[number].at
+}
+
 // snapshot returns what there is.
 func (l *Ledger) snapshot() (entries []publish, odd []string) {
 	l.mu.Lock()

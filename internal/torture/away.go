@@ -9,9 +9,11 @@ import (
 // sendAway has about one of so many clients go away, and returns them.
 func (r *Run) sendAway(one int) []*referee.Listener {
 	var gone []*referee.Listener
-	for _, i := range r.Rand.Perm(len(r.Listeners))[:max(1, len(r.Listeners)/one)] {
-		gone = append(gone, r.Listeners[i])
-		r.Listeners[i].Stop()
+	for _, i := range r.Rand.Perm(len(r.Listeners)) {
+		if x := r.Listeners[i]; len(gone) < max(1, len(r.Listeners)/one) && !x.Away() {
+			x.Stop()
+			gone = append(gone, x)
+		}
 	}
 	return gone
 }

@@ -24,6 +24,9 @@ type Case struct {
 	Redis []string // arguments of redis-server
 	Hub   []string // environment of the hubs, like "HUB_RETAIN_AGE=5s"
 
+	// Age is how long events are kept. A day.
+	Age time.Duration
+
 	// Loss says of all topics what may be missing. Without it nobody may be
 	// told of any gap.
 	Loss referee.Loss

@@ -37,7 +37,7 @@ func clientCases() []Case {
 		{Name: "away-trimmed", Fault: "clients away while what they miss is trimmed", Loss: referee.MayLose,
 			Hub: []string{"HUB_RETAIN_MESSAGES=40"}, Reasons: []event.Reason{event.Trimmed}, Do: awayBeyondTrim},
 		{Name: "away-expired", Fault: "clients away while what they miss expires", Loss: referee.MayLose,
-			Hub: []string{"HUB_RETAIN_AGE=3s"}, Reasons: []event.Reason{event.Expired}, Do: awayBeyondAge},
+			Age: shortAge, Reasons: []event.Reason{event.Expired}, Do: awayBeyondAge},
 		{Name: "away-restart", Fault: "clients away while Redis is restarted with its append-only file", Redis: durable, Do: func(r *Run) {
 			some := r.sendAway(3)
 			r.Flow(1 + r.Rand.IntN(300))
@@ -58,6 +58,9 @@ func clientCases() []Case {
 	}
 }
 
+// shortAge is how long events are kept where they shall expire.
+const shortAge = 3 * time.Second
+
 // anywhere draws after how many bytes a connection is cut: some within the
 // header, some within the first event, most within one of the events behind.
 func anywhere(draw *rand.Rand) int {
@@ -65,22 +68,27 @@ func anywhere(draw *rand.Rand) int {
 	return 1 + draw.IntN(most[draw.IntN(len(most))])
 }
 
-// awayBeyondTrim lets clients miss what is trimmed meanwhile, some of it or
-// nothing, as it comes.
+// awayBeyondTrim lets clients miss what is trimmed meanwhile, and others a part
+// of it or nothing.
 func awayBeyondTrim(r *Run) {
 	before := r.told(event.Trimmed)
-	some := r.sendAway(3)
+	soon, late := r.sendAway(6), r.sendAway(6)
+	r.Flow(1 + r.Rand.IntN(800))
+	r.comeBack(soon, r.Hubs...)
 	r.Flow(800 + r.Rand.IntN(1000))
 	r.forget()
-	r.comeBack(some, r.Hubs...)
+	r.comeBack(late, r.Hubs...)
 	r.Await("somebody is told of a trim", func() bool { return r.told(event.Trimmed) > before })
 }
 
+// awayBeyondAge does the same with what expires meanwhile.
 func awayBeyondAge(r *Run) {
 	before := r.told(event.Expired)
-	some := r.sendAway(3)
-	r.Last(2*time.Second + r.upTo(5*time.Second))
+	soon, late := r.sendAway(6), r.sendAway(6)
+	r.Last(r.upTo(shortAge))
+	r.comeBack(soon, r.Hubs...)
+	r.Last(shortAge + r.upTo(shortAge))
 	r.forget()
-	r.comeBack(some, r.Hubs...)
+	r.comeBack(late, r.Hubs...)
 	r.Await("somebody is told of what expired", func() bool { return r.told(event.Expired) > before })
 }
