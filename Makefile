@@ -51,7 +51,7 @@ latency: ## how long events take through nginx and HAProxy: 100 of them, one a s
 faults: ## the fault tests at full length, one after the other
 	FAULTS=full go test -count=1 -v -parallel 1 -timeout 30m ./internal/referee/
 
-torture: ## the table of faults; CASE=name,name and SEED=n repeat some
+torture: ## the table of faults; CASE=name,name and SEED=n repeat some, TORTURE_TABLE=file keeps it
 	@scripts/need redis-server haproxy
 	TORTURE=full go test -count=1 -v -run 'TestTorture$$' -timeout 3h ./internal/torture/
 

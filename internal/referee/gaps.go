@@ -9,14 +9,11 @@ import (
 // checkComplete looks for what the listener misses.
 func (c *court) checkComplete(v *view) {
 	c.again(v)
-	for _, g := range v.gaps {
-		v.told[g.Topic] = append(v.told[g.Topic], g)
-	}
 	for i, topic := range v.Topics {
 		if v.had[i] != c.dueTo(v, topic) {
 			c.checkMissing(v, topic)
 		}
-		if len(v.told[topic]) == 0 && c.allowed[topic] == MustLose {
+		if c.allowed[topic] == MustLose && !v.told(topic) {
 			c.fault(&c.Lost, "%s: was told of no gap of %s", v.Name, topic)
 		}
 	}
@@ -32,40 +29,57 @@ func (c *court) checkMissing(v *view, topic event.Topic) {
 		h.missed = true
 		v.missed = append(v.missed, i)
 		what := fmt.Sprintf("%s: %d of %s at %v (%v)", v.Name, h.number, topic, h.place(), c.entries[h.number].outcome)
-		reason, told := speaksOf(v.told[topic], h)
+		gap, told := c.toldOf(v, h)
 		switch {
 		case !told:
 			c.fault(&c.Lost, "%s never came, and no gap was told", what)
-		case h.kept && reason != event.BadCursor:
-			c.fault(&c.Lost, "%s never came; a gap was told (%s), but the store has it", what, reason)
+		case h.kept && gap.Reason != event.BadCursor:
+			c.fault(&c.Lost, "%s never came; a gap was told (%s), but the store has it", what, gap.Reason)
 		case c.allowed[topic] == NoLoss:
-			c.fault(&c.Other, "%s is gone, as a gap said (%s)", what, reason)
+			c.fault(&c.Other, "%s is gone, as a gap said (%s)", what, gap.Reason)
 		}
 	}
 }
 
-// speaksOf returns the reason that the first of the gaps gives that can speak
-// of the event, and whether there is one.
-func speaksOf(gaps []sightedGap, h *happening) (reason event.Reason, ok bool) {
-	for i := range gaps {
-		if gaps[i].speaksOf(h) {
-			return gaps[i].Reason, true
+// toldOf returns a gap of which the listener was told that speaks of the event.
+func (c *court) toldOf(v *view, h *happening) (gap sightedGap, told bool) {
+	for _, g := range v.gaps {
+		if g.Topic == c.entries[h.number].topic && c.speaksOf(g, h) {
+			return g, true
 		}
 	}
-	return "", false
+	return sightedGap{}, false
 }
 
-// speaksOf reports whether the gap can speak of the event. What the store lost
-// of one epoch is told in a later one, at a place that can be lower, and maybe
-// behind events of that one; all else that is missing lies behind what the
-// listener had, and before the gap's end.
-func (g *sightedGap) speaksOf(h *happening) bool {
-	at, end := h.place(), placeOf(g.resumed)
+// speaksOf reports whether the gap can speak of the event, which the listener
+// misses: it lies before the gap's end. What the store lost may be told behind
+// events that are younger; all else that is missing lies behind what the
+// listener had when it was told.
+func (c *court) speaksOf(g sightedGap, h *happening) bool {
 	if g.Reason == event.StoreLost || g.Reason == event.BadCursor {
-		return at.epoch < end.epoch || at.epoch == end.epoch && !at.position.After(end.position)
+		return c.reaches(g, h)
 	}
-	behind := h.at == (place{}) || at.position.After(g.after.Position)
-	return behind && !at.position.After(end.position)
+	p := h.place().position
+	return !p.After(g.resumed.Position) && (h.at == place{} || p.After(g.after.Position))
+}
+
+// reaches reports whether the event stands before the end of the gap; or does
+// so no more because two servers took writes, and it is one that the former
+// of them took when there was the latter, which said the gap:
+//
+//	epoch 1   … 7 8 9 10 11 12
+//	epoch 2       8 9, and a gap at 10: whatever stood behind 7 is lost
+func (c *court) reaches(g sightedGap, h *happening) bool {
+	p := h.place()
+	if !p.position.After(g.resumed.Position) {
+		return true
+	}
+	for epoch, began := range c.began {
+		if c.lossy && p.epoch < epoch && epoch <= g.resumed.Epoch.Number && p.position.After(began) {
+			return true
+		}
+	}
+	return false
 }
 
 // dueTo returns how many of a topic's events should have come to the listener.
@@ -103,9 +117,8 @@ func (h *happening) place() place {
 
 // checkGaps looks at what the listener was told of.
 func (c *court) checkGaps(v *view) {
-	for i := range v.gaps {
-		g := &v.gaps[i]
-		end := placeOf(g.resumed)
+	for _, g := range v.gaps {
+		end := g.resumed.Position
 		switch {
 		case !c.justified(v, g):
 			c.fault(&c.FalseGaps, "%s: a gap of %s (%s) up to %v where nothing is missing", v.Name, g.Topic, g.Reason, end)
@@ -116,10 +129,9 @@ func (c *court) checkGaps(v *view) {
 			if v.Topics[s.topic] != g.Topic {
 				continue
 			}
-			// A gap's end bears the epoch in which it was told, not the
-			// one in which it lies.
-			if s.at.epoch <= end.epoch && !s.at.position.After(end.position) {
-				c.fault(&c.Disordered, "%s: %d came behind a gap that reaches up to %v", v.Name, s.number, end)
+			if !s.at.position.After(end) {
+				c.fault(&c.Disordered, "%s: %d of %s at %v came behind a gap that reaches from %v up to %v (%s)",
+					v.Name, s.number, g.Topic, s.at, g.after.Position, end, g.Reason)
 			}
 			break
 		}
@@ -129,11 +141,11 @@ func (c *court) checkGaps(v *view) {
 // justified reports whether something that the gap may speak of is missing, or
 // may be: to anybody, if the store lost it, and to the listener itself, if it
 // went for another reason.
-func (c *court) justified(v *view, g *sightedGap) bool {
+func (c *court) justified(v *view, g sightedGap) bool {
 	if g.Reason != event.StoreLost {
 		for _, i := range v.missed {
 			h := &c.events[i]
-			if c.entries[h.number].topic == g.Topic && g.speaksOf(h) {
+			if c.entries[h.number].topic == g.Topic && c.speaksOf(g, h) {
 				return true
 			}
 		}
@@ -141,7 +153,7 @@ func (c *court) justified(v *view, g *sightedGap) bool {
 	for _, i := range c.topics[g.Topic] {
 		h := &c.events[i]
 		unseen := c.allowed[g.Topic] != NoLoss && h.at == (place{}) && c.entries[h.number].outcome == unknown
-		if (unseen || h.missed && g.Reason == event.StoreLost) && g.speaksOf(h) {
+		if (unseen || h.missed && g.Reason == event.StoreLost) && c.speaksOf(g, h) {
 			return true
 		}
 	}
@@ -151,7 +163,7 @@ func (c *court) justified(v *view, g *sightedGap) bool {
 // forgotten reports whether the store may have forgotten the topic as a whole
 // before the gap was told, so that nobody knew any more what there was: if for
 // longer than the ledger's age nothing was stored around the gap's end.
-func (c *court) forgotten(g *sightedGap) bool {
+func (c *court) forgotten(g sightedGap) bool {
 	var before, behind *happening
 	for _, i := range c.topics[g.Topic] {
 		h := &c.events[i]

@@ -47,7 +47,7 @@ func TestJudgeOfGapsToldLate(t *testing.T) {
 		kind, words string
 	}{
 		{in(2, 5), "", ""},
-		{in(2, 3), "disordered", "1 came behind a gap that reaches up to 4-0 of epoch 3"},
+		{in(2, 3), "disordered", "1 of a at 3-0 of epoch 2 came behind a gap that reaches"},
 	} {
 		l := referee.NewLedger(0)
 		l.Add("a", 0)

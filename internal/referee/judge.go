@@ -71,6 +71,7 @@ type court struct {
 	events []happening
 	more   map[int32][]int32
 	topics map[event.Topic][]int32
+	began  map[uint32]event.Position // the first thing that anybody saw of each epoch
 
 	// Who is being looked at: the events that bear its number are what it had.
 	turn int32
@@ -97,7 +98,7 @@ type happening struct {
 func newCourt(l *Ledger, allowed Gaps) *court {
 	entries, odd := l.snapshot()
 	c := &court{allowed: allowed, age: l.age, entries: entries, events: make([]happening, len(entries)),
-		more: map[int32][]int32{}, topics: map[event.Topic][]int32{}, had: make([]int32, len(entries)), dues: map[stretch]int{}}
+		more: map[int32][]int32{}, topics: map[event.Topic][]int32{}, had: make([]int32, len(entries)), dues: map[stretch]int{}, began: map[uint32]event.Position{}}
 	for _, loss := range allowed {
 		c.lossy = c.lossy || loss != NoLoss
 	}

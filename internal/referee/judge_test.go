@@ -30,8 +30,10 @@ func showAt(id, topic, text string) string {
 }
 
 // gap returns a block that tells of a gap up to there.
-func gap(ms uint64, topic string) string {
-	return fmt.Sprintf("id: %s\nevent: hub.gap\ndata: {\"topic\":%q,\"reason\":\"store_lost\",\"after\":null,\"resumed_at\":%q}\n\n", at(ms), topic, at(ms))
+func gap(ms uint64, topic string) string { return gapAt(at(ms), topic) }
+
+func gapAt(id, topic string) string {
+	return fmt.Sprintf("id: %s\nevent: hub.gap\ndata: {\"topic\":%q,\"reason\":\"store_lost\",\"after\":null,\"resumed_at\":%q}\n\n", id, topic, id)
 }
 
 // trimmed returns a block that tells of what was trimmed in between.
@@ -118,7 +120,7 @@ func TestJudge(t *testing.T) {
 		"a gap that may not":   {show(2, "a", "0") + gap(4, "b") + show(5, "a", "4"), nil, "other", "where nothing may be lost"},
 		"a loss without gap":   {show(2, "a", "0") + show(5, "a", "4"), mayLose, "lost", "no gap was told"},
 		"a gap too short":      {show(2, "a", "0") + gap(2, "b") + show(5, "a", "4"), mayLose, "lost, false gaps", "no gap was told"},
-		"behind the gap":       {show(2, "a", "0") + gap(4, "b") + show(3, "b", "1") + show(5, "a", "4"), mayLose, "disordered, false gaps", "behind a gap that reaches"},
+		"behind the gap":       {show(2, "a", "0") + gap(4, "b") + show(3, "b", "1") + show(5, "a", "4"), mayLose, "disordered, false gaps", "came behind a gap that reaches"},
 		"trimmed":              {show(2, "a", "0") + trimmed(2, 3, "b") + show(5, "a", "4"), mayLose, "", ""},
 		"trimmed for nothing":  {good + trimmed(1, 4, "b"), mayLose, "false gaps", "(trimmed)"},
 		"trimmed elsewhere":    {show(2, "a", "0") + trimmed(3, 4, "b") + show(5, "a", "4"), mayLose, "lost, false gaps", "no gap was told"},
@@ -219,6 +221,26 @@ func TestJudgeOfTwoServers(t *testing.T) {
 		left := play(t, l, "left", c.left+gap(9, "a"))
 		left.Late = true
 		v := referee.Judge(l, []*referee.Listener{left}, referee.Gaps{"a": referee.MayLose})
+		expectVerdict(t, v, c.kind, c.words)
+	}
+}
+
+// A gap of the later epoch speaks of what the former one had beyond it, and of
+// nothing that came before the later one.
+func TestJudgeOfOverlappingEpochs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ lost, stream, kind, words string }{
+		{in(1, 9), showAt(in(2, 5), "a", "0") + gapAt(in(2, 6), "a"), "", ""},
+		{in(1, 9), showAt(in(2, 5), "a", "0") + gapAt(in(1, 6), "a"), "lost, false gaps", "1 of a"},
+		{in(2, 9), showAt(in(2, 5), "a", "0") + gapAt(in(2, 6), "a"), "lost, false gaps", "1 of a"},
+		{in(1, 9), showAt(in(2, 10), "a", "0") + gapAt(in(2, 6), "a"), "lost, false gaps", "1 of a"},
+	} {
+		l := referee.NewLedger(0)
+		for i := range 2 {
+			l.Add("a", i)
+		}
+		l.Acknowledge(1, c.lost)
+		v := referee.Judge(l, []*referee.Listener{play(t, l, "x", c.stream)}, referee.Gaps{"a": referee.MayLose})
 		expectVerdict(t, v, c.kind, c.words)
 	}
 }

@@ -22,6 +22,10 @@ type Run struct {
 	Topics    []event.Topic
 	Reader    *client.Client // what the listeners come by
 
+	// Moments are how many messages are acknowledged before the first fault,
+	// between each and the next one, and after the last.
+	Moments []int
+
 	scale Scale
 	end   time.Time // of the time that the run has
 	start string    // a cursor behind which everything is
@@ -64,7 +68,8 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	if c.Limit == 0 {
 		c.Limit = 3 * time.Minute
 	}
-	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics), scale: s, end: time.Now().Add(c.Limit)}
+	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics),
+		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, end: time.Now().Add(c.Limit)}
 	env := c.Hub
 	if c.Age > 0 {
 		r.Ledger.KeepFor(c.Age)
@@ -96,6 +101,20 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 		return true
 	})
 	return r
+}
+
+// moments draws how a number of messages is parted by faults.
+func moments(draw *rand.Rand, messages, faults int) []int {
+	parts, sum := make([]float64, faults+1), 0.0
+	for i := range parts {
+		parts[i] = 0.2 + draw.Float64()
+		sum += parts[i]
+	}
+	counts := make([]int, len(parts))
+	for i, part := range parts {
+		counts[i] = int(float64(messages) * part / sum)
+	}
+	return counts
 }
 
 func topics(n int) []event.Topic {
@@ -173,20 +192,12 @@ func (r *Run) run(fault func(*Run)) {
 	r.T.Helper()
 	r.watch(true)
 	r.press.begin()
-	// The parts of the traffic before, between and behind the faults.
-	draw, sum := drawn(r.press.seed, forMoments), 0.0
-	parts := make([]float64, r.scale.Faults+1)
-	for i := range parts {
-		parts[i] = 0.2 + draw.Float64()
-		sum += parts[i]
+	for _, messages := range r.Moments[:r.scale.Faults] {
+		r.Flow(messages)
+		fault(r)
+		r.Ready()
 	}
-	for i, part := range parts {
-		r.Flow(int(float64(r.scale.Events) * part / sum))
-		if i < r.scale.Faults {
-			fault(r)
-			r.Ready()
-		}
-	}
+	r.Flow(r.Moments[r.scale.Faults])
 	r.Await("all is published", func() bool { return r.Published() >= r.scale.Events })
 	r.watch(false)
 	r.press.finish()
