@@ -27,5 +27,6 @@ func StartLate(t testing.TB, by time.Duration, args ...string) *Server {
 	if err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)
 	}
-	return start(t, []string{"LD_PRELOAD=" + library, fmt.Sprintf("LATE_BY=%d", int64(by.Seconds()))}, args)
+	env := []string{"LD_PRELOAD=" + library, fmt.Sprintf("LATE_BY=%d", int64(by.Seconds()))}
+	return start(t, passwordIn(args), env, plain(args))
 }
