@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -69,7 +70,12 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	}
 	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics),
 		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, end: time.Now().Add(c.Limit)}
-	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: c.Hub})
+	env := c.Hub
+	if c.Age > 0 {
+		r.Ledger.KeepFor(c.Age)
+		env = append(slices.Clone(env), "HUB_RETAIN_AGE="+c.Age.String())
+	}
+	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: env})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
 	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: "torture.start"})
@@ -123,7 +129,12 @@ func topics(n int) []event.Topic {
 // Listen adds a client of the topics, from the beginning of the run on.
 func (r *Run) Listen(name string, topics ...event.Topic) *referee.Listener {
 	r.T.Helper()
-	x, err := referee.Listen(r.Reader, r.Ledger, name, r.start, topics...)
+	return r.listen(r.Reader, name, topics)
+}
+
+func (r *Run) listen(c *client.Client, name string, topics []event.Topic) *referee.Listener {
+	r.T.Helper()
+	x, err := referee.Listen(c, r.Ledger, name, r.start, topics...)
 	if err != nil {
 		r.T.Fatal(err)
 	}
@@ -199,18 +210,21 @@ func (r *Run) watch(watch bool) {
 }
 
 // finish waits until all clients have come to the end, which they know by a
-// last message of each topic, and one that comes only now.
+// last message of each topic, and one that comes only now, to a hub that only
+// now begins: what comes to it is what the store has.
 func (r *Run) finish() {
 	r.T.Helper()
 	r.Ready()
+	fresh := r.startHub()
+	r.Await("a new hub is ready", fresh.Ready)
 	last := map[event.Topic]int{}
 	for _, topic := range r.Topics {
 		last[topic] = r.press.last(topic)
 	}
-	r.Listen("a newcomer", r.Topics...).Late = true
+	r.listen(r.ClientAt(fresh), "a newcomer", r.Topics).Late = true
 	for _, x := range r.Listeners {
 		for _, topic := range x.Topics {
-			if !r.comes(func() bool { return x.Has(last[topic]) }) {
+			if !r.comes(func() bool { return x.Passed(last[topic]) }) {
 				r.T.Errorf("%s never came to the end of %s", x.Name, topic)
 				return
 			}
