@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ type Server struct {
 
 	t        testing.TB
 	dir      string // its log, and the data directory
-	args     []string
+	args     func(*Server) []string
 	password string
 	process  *proctest.Process // nil while it is down
 }
@@ -52,12 +53,22 @@ type Server struct {
 // choose. A test whose redis-server is missing fails.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return start(t, passwordIn(args), func(*Server) []string {
+		// Of an option that comes twice, the last one counts.
+		return slices.Concat([]string{"--save", "", "--appendonly", "no"}, args, []string{"--logfile", ""})
+	})
+}
+
+// start is Start with arguments that the function returns for each life of the
+// server; port, address and directory follow them.
+func start(t testing.TB, password string, args func(*Server) []string) *Server {
+	t.Helper()
 	for _, program := range [...]string{"redis-server", "redis-cli"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("%s is missing: make test installs it", program)
 		}
 	}
-	s := &Server{t: t, dir: t.TempDir(), args: args, password: passwordIn(args)}
+	s := &Server{t: t, dir: t.TempDir(), args: args, password: password}
 	s.makeData()
 	t.Cleanup(s.end)
 	err := proctest.ErrPortTaken
@@ -161,8 +172,7 @@ func (s *Server) launch() error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--save", "", "--appendonly", "no"}, s.args...)
-	args = append(args, "--bind", "127.0.0.1", "--port", port, "--dir", s.data(), "--logfile", "", "--daemonize", "no")
+	args := append(s.args(s), "--bind", "127.0.0.1", "--port", port, "--dir", s.data(), "--daemonize", "no")
 	output, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -188,7 +198,7 @@ func (s *Server) awaitReady(ctx context.Context, p *proctest.Process) error {
 	defer look.Stop()
 	for {
 		info, err := s.Do("INFO")
-		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", p.ID())) && strings.Contains(info, "\nloading:0\r") {
+		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", p.ID())) && !strings.Contains(info, "\nloading:1\r") {
 			return nil
 		}
 		select {
