@@ -28,12 +28,12 @@ type Panel struct {
 	Curves []Curve
 }
 
-// Curve is one line, in pieces: it is broken between them, and where a piece
-// behind the first begins there is a dot.
+// Curve is one line, in pieces between which it is broken, and dots.
 type Curve struct {
 	Name   string
 	Bold   bool
 	Pieces [][]Point
+	Dots   []Point
 }
 
 // Point is a value at a time since the beginning.
@@ -173,17 +173,17 @@ func (c *canvas) curve(curve Curve, y func(float64) float64) {
 		thick = "2"
 	}
 	var path, dots strings.Builder
-	for i, piece := range curve.Pieces {
-		for j, point := range piece {
+	for _, piece := range curve.Pieces {
+		for i, point := range piece {
 			verb := "L"
-			if j == 0 {
+			if i == 0 {
 				verb = "M"
 			}
 			fmt.Fprint(&path, verb, c.x(point.At), " ", short(y(point.Value)))
 		}
-		if i > 0 && len(piece) > 0 {
-			fmt.Fprintf(&dots, `<circle cx="%s" cy="%s" r="2.5"/>`, c.x(piece[0].At), short(y(piece[0].Value)))
-		}
+	}
+	for _, dot := range curve.Dots {
+		fmt.Fprintf(&dots, `<circle cx="%s" cy="%s" r="2.5"/>`, c.x(dot.At), short(y(dot.Value)))
 	}
 	color := c.colors[curve.Name]
 	c.add(`  <path d="%s" fill="none" stroke="%s" stroke-width="%s" stroke-linejoin="round"/><g fill="%s">%s</g>`, path.String(), color, thick, color, dots.String())

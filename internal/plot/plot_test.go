@@ -26,7 +26,8 @@ func sample() plot.Plot {
 		Panels: []plot.Panel{
 			{Title: "memory", Curves: []plot.Curve{
 				{Name: "all", Bold: true, Pieces: [][]plot.Point{points(0, 2500, 5000)}},
-				{Name: "hub 1", Pieces: [][]plot.Point{points(0, 100), {{At: 3 * time.Minute, Value: 1000}, {At: 4 * time.Minute, Value: 1500}}}},
+				{Name: "hub 1", Pieces: [][]plot.Point{points(0, 100), {{At: 3 * time.Minute, Value: 1000}, {At: 4 * time.Minute, Value: 1500}}},
+					Dots: []plot.Point{{At: 3 * time.Minute, Value: 1000}}},
 				{Name: "hub 2"},
 			}},
 			{Title: "descriptors", Curves: []plot.Curve{{Name: "hub 1", Pieces: [][]plot.Point{points(7, 7)}}}},
@@ -62,7 +63,7 @@ func TestPlotPlacesValues(t *testing.T) {
 	for what, want := range map[string]string{
 		"0 is at the lower edge, 5,000 at the upper one": `d="M76 188L291 142L506 96"`,
 		"the curve is broken where it says so":           `d="M76 188L291 186.2M721 169.6L936 160.4"`,
-		"a piece begins with a dot":                      `<circle cx="721" cy="169.6" r="2.5"/>`,
+		"a dot is where it belongs":                      `<circle cx="721" cy="169.6" r="2.5"/>`,
 		"the mark is half way, and has its name":         `<path d="M506 88V320"><title>hub &lt;killed&gt;</title></path>`,
 		"the axis names its numbers":                     `>5,000</text>`,
 		"so does time":                                   `<text x="936" y="338" text-anchor="middle" fill="#3d4a57">4 min</text>`,
