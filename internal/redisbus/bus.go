@@ -27,6 +27,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"sync"
 	"time"
 
@@ -46,6 +48,12 @@ type Options struct {
 	RememberProducers time.Duration
 	Beat              time.Duration // how often the node makes itself heard. 1 s
 	Log               *slog.Logger
+	// Dial makes the connections to Redis, instead of the network's own. TLS,
+	// if the URL asks for it, is up to it.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Random draws a number below n, for what has to differ from node to
+	// node. math/rand's, if it is nil; a simulation that repeats has its own.
+	Random func(n int64) int64
 }
 
 func (o Options) withDefaults() Options {
@@ -64,6 +72,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Random == nil {
+		o.Random = rand.Int64N
 	}
 	return o
 }
@@ -100,6 +111,7 @@ func Open(o Options) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.Dialer = o.Dial
 	if err := checkPrefix(o.Prefix); err != nil {
 		return nil, err
 	}
@@ -232,6 +244,11 @@ func (b *Bus) judge(policy string) {
 		b.policy = fmt.Errorf("the maxmemory-policy of Redis is %s, which may drop events in silence; it has to be noeviction", policy)
 		b.log.Error("wrong setting", slog.Any("error", b.policy))
 	}
+}
+
+// pause returns d ± 50 %.
+func (b *Bus) pause(d time.Duration) time.Duration {
+	return d/2 + time.Duration(b.options.Random(int64(d)))
 }
 
 // reason returns why the lane does not work, or other if it does.
