@@ -25,7 +25,8 @@ type kind uint8
 const (
 	reads kind = iota
 	writes
-	grows // it writes, and is refused while memory is full
+	grows     // it writes, and is refused while memory is full
+	announces // it changes nothing, and others hear of it
 )
 
 type command struct {
@@ -55,7 +56,7 @@ func commands() map[string]command {
 		"INFO":      {run: info, least: 1},
 		"PEXPIRE":   {run: expire, least: 3, kind: writes},
 		"PTTL":      {run: timeToLive, least: 2},
-		"PUBLISH":   {run: publish, least: 3},
+		"PUBLISH":   {run: publish, least: 3, kind: announces},
 		"SCRIPT":    {run: script, least: 2, outside: true},
 		"SET":       {run: set, least: 3, kind: grows},
 		"TIME":      {run: tell, least: 1},

@@ -20,8 +20,8 @@ type Options struct {
 	Now  func() time.Time // its clock
 	Lua  *Lua             // runs its scripts; other servers may share it
 	Data *Data            // what it begins with; the server owns it. nil: nothing
-	// Watch is told, after each script, the commands that it has written by,
-	// in order. It must not call the server.
+	// Watch is told, after each script, by which commands it has written and
+	// published, in order. It must not call the server.
 	Watch func(writes [][]string)
 }
 
@@ -83,7 +83,7 @@ func (s *Server) do(x *execution, args []string) any {
 		return Error("ERR wrong number of arguments for '" + strings.ToLower(args[0]) + "' command")
 	case c.outside && x.script:
 		return Error("ERR This Redis command is not allowed from script")
-	case c.kind != reads && s.ReadOnly:
+	case (c.kind == writes || c.kind == grows) && s.ReadOnly:
 		return Error("READONLY You can't write against a read only replica.")
 	case c.kind == grows && s.Full && len(x.writes) == 0:
 		return Error("OOM command not allowed when used memory > 'maxmemory'.")

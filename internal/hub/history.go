@@ -127,6 +127,9 @@ func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error)
 	if answer.Epoch != now.Epoch || answer.Upto == r.After && !l.close(&answer, now.Position) {
 		return nil, errRunning
 	}
+	if r.Last > 0 && l.reaches(answer) {
+		answer.Upto, answer.Events, answer.Gaps = answer.After, nil, nil
+	}
 	pages := newPages(l, answer, h.options.PageEvents, r.bytes)
 	if r.Last > 0 {
 		pages[0].last, pages[0].opened = r.Last, r.Upto
@@ -194,6 +197,17 @@ func (l *log) close(page *event.Page, watermark event.Position) bool {
 	}
 	page.Gaps[0].Position, page.Upto = end, end
 	return true
+}
+
+// reaches reports whether the log may still have some of what the page says is
+// lost. All that counts of such a page is where it begins, or the stream would
+// tell of a gap from the page, and go on with events before its end from the
+// log.
+func (l *log) reaches(page event.Page) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(page.Gaps)
+	return n > 0 && page.Gaps[n-1].Position.After(l.floor)
 }
 
 // tells reports whether the log has a hole at p. l.mu is held.
