@@ -14,7 +14,7 @@ func (w *world) settle() {
 	if !w.until(30*time.Second, "the nodes are ready again", w.ready) {
 		return
 	}
-	time.Sleep(6 * w.beat) // reports of losses come with beats
+	time.Sleep(4 * w.beat) // reports of losses come with beats
 	w.agenda.wait(func() {
 		for _, n := range w.nodes {
 			c := w.newClient(len(w.clients))

@@ -55,8 +55,8 @@ func newWorld(seed uint64, lua *fakeredis.Lua, tracing bool) *world {
 	w.limits = event.Retention{Messages: pick(3, 10, 40, 1000), Bytes: pick(1500, 1<<20), Age: time.Duration(pick(4, 30, 3600)) * time.Second}
 	w.small = hub.Options{LogFrames: pick(2, 8, 1024), PageEvents: pick(1, 3, 512), PageBytes: pick(30, 1<<16), PagesBytes: pick(1000, 1<<20),
 		LogLinger: time.Duration(pick(100, 2000)) * time.Millisecond, PageLife: time.Duration(pick(100, 2000)) * time.Millisecond, Readers: pick(1, 4)}
-	w.beat = time.Duration(pick(300, 1000)) * time.Millisecond
-	w.pace = time.Duration(pick(200, 800, 2000)) * time.Millisecond
+	w.beat = time.Duration(pick(400, 1000)) * time.Millisecond
+	w.pace = time.Duration(pick(150, 500, 1500)) * time.Millisecond
 	w.cuts = pick(5, 20, 200)
 	for i := range 3 + w.rng.IntN(4) {
 		w.topics = append(w.topics, event.Topic(string(rune('a'+i))))
@@ -187,9 +187,9 @@ func (w *world) live() {
 	defer cancel()
 	var publishers sync.WaitGroup
 	w.agenda.wait(func() {
-		w.traffic = time.Now().Add(3*time.Second + time.Duration(w.rng.Int64N(int64(7*time.Second))))
+		w.traffic = time.Now().Add(time.Second + time.Duration(w.rng.Int64N(int64(6*time.Second))))
 		for _, c := range w.clients {
-			w.agenda.in(time.Duration(c.rng.Int64N(int64(5*time.Second))), c.come)
+			w.agenda.in(time.Duration(c.rng.Int64N(int64(3*time.Second))), c.come)
 		}
 		w.plan()
 		for i := range 2 + w.rng.IntN(3) {
