@@ -55,6 +55,7 @@ func commands() map[string]command {
 		"HSET":      {run: hashSet, least: 4, kind: grows},
 		"INFO":      {run: info, least: 1},
 		"PEXPIRE":   {run: expire, least: 3, kind: writes},
+		"PING":      {run: pong, least: 1},
 		"PTTL":      {run: timeToLive, least: 2},
 		"PUBLISH":   {run: publish, least: 3, kind: announces},
 		"SCRIPT":    {run: script, least: 2, outside: true},
@@ -138,7 +139,10 @@ func set(x *execution, args []string) any {
 	i := &item{value: args[2]}
 	if len(args) == 5 && strings.EqualFold(args[3], "PX") {
 		ms, valid := number(args[4])
-		if !valid || ms <= 0 {
+		if !valid {
+			return errNumber
+		}
+		if ms <= 0 {
 			return Error("ERR invalid expire time in 'set' command")
 		}
 		i.expires = x.ms() + ms
@@ -148,6 +152,8 @@ func set(x *execution, args []string) any {
 	x.server.data.items[args[1]] = i
 	return okay
 }
+
+func pong(*execution, []string) any { return Status("PONG") }
 
 func publish(x *execution, args []string) any {
 	return int64(x.server.publish(args[1], args[2]))

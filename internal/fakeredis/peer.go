@@ -68,16 +68,16 @@ func (p *Peer) take(args []string) any {
 	switch name := strings.ToUpper(args[0]); {
 	case name == "EXEC":
 		return p.exec()
-	case name == "MULTI":
+	case name == "MULTI" && !p.multi:
 		p.multi = true
 		return okay
+	case name == "MULTI":
+		return Error("ERR MULTI calls can not be nested")
 	case p.multi:
 		p.queued = append(p.queued, args)
 		return Status("QUEUED")
 	case name == "HELLO":
 		return []any{"server", "redis", "version", "7.0.15", "proto", int64(2), "id", int64(1), "mode", "standalone", "role", "master", "modules", []any{}}
-	case name == "PING":
-		return Status("PONG")
 	case name == "SUBSCRIBE" && len(args) == 2:
 		list := p.server.peers[args[1]]
 		p.server.peers[args[1]] = append(slices.Clip(list), p)

@@ -29,9 +29,7 @@ func script(x *execution, args []string) any {
 
 // eval is EVAL source count key … argument …
 func eval(x *execution, args []string) any {
-	hash := hashOf(args[1])
-	x.server.scripts[hash] = args[1]
-	return x.evaluate(hash, args[1], args[2:])
+	return x.evaluate(hashOf(args[1]), args[1], args[2:])
 }
 
 func evalSHA(x *execution, args []string) any {
@@ -48,9 +46,12 @@ func (x *execution) evaluate(hash, source string, words []string) any {
 	switch {
 	case !valid:
 		return errNumber
-	case count < 0 || int(count) > len(words):
+	case count < 0:
+		return Error("ERR Number of keys can't be negative")
+	case int(count) > len(words):
 		return Error("ERR Number of keys can't be greater than number of args")
 	}
+	x.server.scripts[hash] = source
 	x.script = true
 	answer := x.server.options.Lua.run(x, hash, source, words[:count], words[count:])
 	x.script = false

@@ -47,13 +47,13 @@ type Options struct {
 	// its last message. 24 h
 	RememberProducers time.Duration
 	Beat              time.Duration // how often the node makes itself heard. 1 s
-	Log               *slog.Logger
-	// Dial makes the connections to Redis, instead of the network's own. TLS,
-	// if the URL asks for it, is up to it.
+	// Dial makes each connection to Redis; TLS, where the URL asks for it, is
+	// laid over it. nil: as net.Dialer does
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Random draws a number below n, for what has to differ from node to
-	// node. math/rand's, if it is nil; a simulation that repeats has its own.
+	// Random draws a number from 0 to below n, for what has to differ from
+	// node to node. nil: as math/rand does; a simulation repeats its own
 	Random func(n int64) int64
+	Log    *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -107,11 +107,10 @@ type Bus struct {
 // need be. The only errors are those of the options. Close ends it.
 func Open(o Options) (*Bus, error) {
 	o = o.withDefaults()
-	client, err := clientOptions(o.URL)
+	client, err := clientOptions(o.URL, o.Dial)
 	if err != nil {
 		return nil, err
 	}
-	client.Dialer = o.Dial
 	if err := checkPrefix(o.Prefix); err != nil {
 		return nil, err
 	}
