@@ -173,8 +173,7 @@ func (l *log) deliver(pages []*page) []*page {
 // to have stood there, or the watermark has passed the hole's end. In that
 // case the log would have the topic's events up to there, so the end is not
 // one of them but the forgotten position, and the loss of something before the
-// log begins cannot be excluded. If the end is a loss that the feed has brought,
-// the log tells of it in its place, and the page does not.
+// log begins cannot be excluded.
 func (l *log) close(page *event.Page, watermark event.Position) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -185,10 +184,6 @@ func (l *log) close(page *event.Page, watermark event.Position) bool {
 	if end.After(l.floor) {
 		if !l.floor.After(page.After) {
 			return false
-		}
-		if l.tells(end) {
-			page.Gaps, page.Upto = nil, l.floor
-			return true
 		}
 		if !l.proven && end.After(watermark) {
 			return false
@@ -208,11 +203,4 @@ func (l *log) reaches(page event.Page) bool {
 	defer l.mu.Unlock()
 	n := len(page.Gaps)
 	return n > 0 && page.Gaps[n-1].Position.After(l.floor)
-}
-
-// tells reports whether the log has a hole at p. l.mu is held.
-func (l *log) tells(p event.Position) bool {
-	frames := l.frames[l.head:]
-	i := len(frames) - len(behind(frames, p))
-	return i > 0 && frames[i-1].hole() && frames[i-1].position() == p
 }

@@ -108,6 +108,10 @@ func (b *scripted) turn(end event.Position) {
 			left++
 		}
 		b.kept[topic] = list[:left:left]
+		b.last[topic] = event.Position{}
+		if left > 0 {
+			b.last[topic] = list[left-1].Position
+		}
 	}
 	b.clock.Epoch.Number++
 	b.clock.Ended, b.clock.Began = ended, b.tick()

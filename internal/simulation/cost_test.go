@@ -1,3 +1,0 @@
-package simulation_test
-import ("testing";"runtime/debug")
-func TestMain(m *testing.M){ debug.SetGCPercent(400); m.Run() }
