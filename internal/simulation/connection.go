@@ -54,7 +54,7 @@ func (c *connection) Write(b []byte) (int, error) {
 // Read implements net.Conn.
 func (c *connection) Read(b []byte) (int, error) {
 	for {
-		n, err, until := c.take(b)
+		n, until, err := c.take(b)
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -73,20 +73,20 @@ func (c *connection) Read(b []byte) (int, error) {
 
 // take returns what there is to read at the moment, and until when to wait if
 // there is nothing.
-func (c *connection) take(b []byte) (n int, err error, until time.Time) {
+func (c *connection) take(b []byte) (n int, until time.Time, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case len(c.buffer) > 0:
 		n = copy(b, c.buffer)
 		c.buffer = c.buffer[n:]
-		return n, nil, until
+		return n, until, nil
 	case c.broken != nil:
-		return 0, c.broken, until
+		return 0, until, c.broken
 	case !c.until.IsZero() && !time.Now().Before(c.until):
-		return 0, &net.OpError{Op: "read", Net: "simulation", Err: os.ErrDeadlineExceeded}, until
+		return 0, until, &net.OpError{Op: "read", Net: "simulation", Err: os.ErrDeadlineExceeded}
 	}
-	return 0, nil, c.until
+	return 0, c.until, nil
 }
 
 // put gives the node's end bytes to read, or breaks it.

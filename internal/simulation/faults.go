@@ -4,7 +4,7 @@ import "time"
 
 // plan draws what happens in the time of the traffic, and when.
 func (w *world) plan() {
-	kinds := []func(){w.cutSome, w.stall, w.cutOff, w.crashNode, w.freeze, w.restart, w.flushScripts}
+	kinds := []func(){w.cutSome, w.lose, w.stall, w.cutOff, w.crashNode, w.freeze, w.restart, w.flushScripts}
 	for range w.rng.IntN(6) {
 		at := time.Duration(w.rng.Int64N(int64(time.Until(w.traffic))))
 		w.agenda.in(at, kinds[w.rng.IntN(len(kinds))])
@@ -52,6 +52,18 @@ func (w *world) cutSome() {
 	for _, c := range n.link.all() {
 		if w.rng.IntN(share) == 0 {
 			c.cut(w.rng.IntN(2) == 0)
+		}
+	}
+}
+
+// lose has what some connections of a node carry from now on never arrive, in
+// one direction or both. They look alive.
+func (w *world) lose() {
+	n, which, share := w.anyNode(), 1+w.rng.IntN(3), 1+w.rng.IntN(3)
+	w.note("lose %d of 1 of %d connections of node %d", which, share, n.number)
+	for _, c := range n.link.all() {
+		if w.rng.IntN(share) == 0 {
+			n.link.lose(c, which&1 > 0, which&2 > 0)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"tickertape/internal/event"
 	"tickertape/internal/hub"
 	"tickertape/internal/redisbus"
 )
@@ -81,21 +80,3 @@ func (n *node) crash() {
 
 // knew takes in that the life has heard of an event.
 func (l *life) knew(f *fact) { l.knows[f] = struct{}{} }
-
-// watermark returns up to where the node has everything, or reports that it
-// has not heard of the store yet.
-func (l *life) watermark() (event.Cursor, bool) {
-	probe, err := l.hub.Subscribe(hub.Request{}, deaf{})
-	if err != nil {
-		return event.Cursor{}, false
-	}
-	defer probe.Close()
-	c, err := parseCursor(probe.Cursor())
-	return c, err == nil
-}
-
-// deaf is the waker of who does not wait.
-type deaf struct{}
-
-// Wake implements hub.Waker.
-func (deaf) Wake(*hub.Subscriber) {}
