@@ -27,6 +27,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -45,7 +46,10 @@ type Options struct {
 	// its last message. 24 h
 	RememberProducers time.Duration
 	Beat              time.Duration // how often the node makes itself heard. 1 s
-	Log               *slog.Logger
+	// Dial makes each connection to Redis; TLS, where the URL asks for it, is
+	// laid over it. nil: as net.Dialer does
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	Log  *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -96,7 +100,7 @@ type Bus struct {
 // need be. The only errors are those of the options. Close ends it.
 func Open(o Options) (*Bus, error) {
 	o = o.withDefaults()
-	client, err := clientOptions(o.URL)
+	client, err := clientOptions(o.URL, o.Dial)
 	if err != nil {
 		return nil, err
 	}

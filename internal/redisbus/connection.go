@@ -15,11 +15,12 @@ import (
 // clientOptions returns go-redis' options for the URL. What go-redis would do
 // on its own behalf is off: a retry could publish twice, and a notice of
 // maintenance could move a connection to another server unseen.
-func clientOptions(url string) (*redis.Options, error) {
+func clientOptions(url string, dial dialFunc) (*redis.Options, error) {
 	o, err := redis.ParseURL(url)
 	if err != nil || strings.Contains(url, "#") {
 		return nil, fmt.Errorf("the URL of Redis %w", errURL)
 	}
+	o.Dialer = newDialer(dial, o.TLSConfig).connect
 	o.Protocol = 2
 	o.MaxRetries = -1
 	o.DialerRetries = 1

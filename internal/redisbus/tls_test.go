@@ -24,17 +24,7 @@ import (
 // be told to trust it, by the variable that an error names.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	certificate, key := selfSigned(t, dir)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
-	_ = listener.Close()
-	redistest.Start(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
-		"--tls-ca-cert-file", certificate, "--tls-auth-clients", "no")
+	addr, certificate := startTLS(t)
 	url := "rediss://" + addr
 
 	bus := openBus(t, redisbus.Options{URL: url})
@@ -50,6 +40,22 @@ func TestTLS(t *testing.T) {
 	if output, err := trusting.CombinedOutput(); err != nil {
 		t.Errorf("with SSL_CERT_FILE: %v\n%s", err, output)
 	}
+}
+
+// startTLS starts a Redis that takes TLS at the address.
+func startTLS(t *testing.T) (addr, certificate string) {
+	t.Helper()
+	certificate, key := selfSigned(t, t.TempDir())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr = listener.Addr().String()
+	_, port, _ := net.SplitHostPort(addr)
+	_ = listener.Close()
+	redistest.Start(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
+		"--tls-ca-cert-file", certificate, "--tls-auth-clients", "no")
+	return addr, certificate
 }
 
 // selfSigned writes a certificate for 127.0.0.1 and its key.

@@ -24,6 +24,7 @@ type link struct {
 	client *net.TCPConn
 	ctx    context.Context // over when the link is dropped
 	cancel context.CancelFunc
+	life   int // bytes that may still come down; belongs to who writes those
 
 	// Guarded by proxy.mu.
 	server *net.TCPConn // nil until it is made
@@ -113,8 +114,13 @@ func (l *link) write(d Direction, to *net.TCPConn, chunks <-chan chunk) {
 			return
 		}
 		if len(c.bytes) > 0 && !l.swallows(d) {
-			if _, err := to.Write(c.bytes); err != nil {
+			bytes, last := l.spend(d, c.bytes)
+			if _, err := to.Write(bytes); err != nil {
 				l.end(reset)
+				return
+			}
+			if last {
+				l.end(hangUp)
 				return
 			}
 		}
@@ -123,6 +129,16 @@ func (l *link) write(d Direction, to *net.TCPConn, chunks <-chan chunk) {
 			return
 		}
 	}
+}
+
+// spend returns what of the bytes may still pass, and whether they are the last.
+func (l *link) spend(d Direction, bytes []byte) (pass []byte, last bool) {
+	if d == Up {
+		return bytes, false
+	}
+	pass = bytes[:min(len(bytes), max(0, l.life))]
+	l.life -= len(pass)
+	return pass, l.life <= 0
 }
 
 // awaitTime waits until that time and reports whether the link still stands.

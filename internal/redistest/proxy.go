@@ -3,6 +3,7 @@ package redistest
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"sync"
 	"testing"
@@ -34,6 +35,7 @@ type Proxy struct {
 	stalled Direction
 	resumed chan struct{} // closed by the Resume that ends the stall
 	delay   map[Direction]time.Duration
+	life    func() int
 	links   map[*link]struct{}
 }
 
@@ -120,6 +122,16 @@ func (p *Proxy) Delay(d Direction, by time.Duration) {
 	}
 }
 
+// CutAfter has each connection that is made from now on end, in order, when so
+// many bytes have come down by it: in the middle of a line or of a number,
+// wherever that is. The function is called for each connection, one call at a
+// time; nil lets those that are made from now on live as long as they like.
+func (p *Proxy) CutAfter(bytes func() int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.life = bytes
+}
+
 // Refuse says whether new connections are reset at once, without the server
 // seeing them: a client sees that when it connects or when it first reads.
 // Those that are open go on.
@@ -167,7 +179,10 @@ func (p *Proxy) open(client *net.TCPConn) {
 		reset(client)
 		return
 	}
-	l := &link{proxy: p, client: client}
+	l := &link{proxy: p, client: client, life: math.MaxInt}
+	if p.life != nil {
+		l.life = p.life()
+	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	p.links[l] = struct{}{}
 	target := p.target

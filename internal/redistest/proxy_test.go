@@ -2,6 +2,7 @@ package redistest_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -64,6 +65,36 @@ func TestCut(t *testing.T) {
 		return strings.Count(s.Must("CLIENT", "LIST", "TYPE", "normal"), "id=") == 1
 	})
 	connected(t, p.Addr)
+}
+
+// TestCutAfter has connections end in the middle of an answer.
+func TestCutAfter(t *testing.T) {
+	t.Parallel()
+	_, p := behind(t)
+	before := connected(t, p.Addr)
+	lives := []int{len("+PONG\r\n+PO"), 3}
+	p.CutAfter(func() int {
+		life := lives[0]
+		lives = lives[1:]
+		return life
+	})
+	c := connected(t, p.Addr)
+	c.send("PING")
+	if got, err := io.ReadAll(c.lines); string(got) != "+PO" || err != nil {
+		t.Errorf("got %q, %v; want a part of the answer and the end", got, err)
+	}
+	c = dial(t, p.Addr)
+	c.send("PING")
+	if got, err := io.ReadAll(c.lines); string(got) != "+PO" || err != nil {
+		t.Errorf("got %q, %v; want a part of the answer and the end", got, err)
+	}
+	p.CutAfter(nil)
+	for _, c := range []*client{before, connected(t, p.Addr)} {
+		for range 100 {
+			c.send("PING")
+			c.expect("+PONG")
+		}
+	}
 }
 
 func TestStall(t *testing.T) {
