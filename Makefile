@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz properties load pipe latency faults pictures
+.PHONY: help test check build up down fuzz properties load pipe latency isolation faults torture pictures
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -48,8 +48,15 @@ pipe: ## a million lines through "publisher pipe" while connections are cut and 
 latency: ## how long events take through nginx and HAProxy: 100 of them, one a second
 	LATENCY_EVENTS=100 go test -count=1 -v -run TestLatency -timeout 10m ./cmd/hub/
 
+isolation: ## what 1,000 clients that have stopped reading cost the others: three rounds without and with them
+	ISOLATION_ROUNDS=3 go test -count=1 -v -run 'TestIsolation$$' -timeout 30m ./cmd/hub/
+
 faults: ## the fault tests at full length, one after the other
 	FAULTS=full go test -count=1 -v -parallel 1 -timeout 30m ./internal/referee/
+
+torture: ## the table of faults; CASE=name,name and SEED=n repeat some
+	@scripts/need redis-server haproxy
+	TORTURE=full go test -count=1 -v -run 'TestTorture$$' -timeout 3h ./internal/torture/
 
 pictures: ## make the console's pictures in docs/ anew (best with the font Inter: Debian's fonts-inter)
 	@scripts/need chromium

@@ -146,20 +146,23 @@ func (r *loadReader) read() {
 
 // publishLoad publishes the numbers 1 to total to each topic, evenly over the
 // span, and large messages beside them. Each topic has one publisher, which
-// makes up for time that it lost.
+// makes up for time that it lost; their turns are spread over the time.
 func publishLoad(t *testing.T, url string, total int, span time.Duration) {
 	const publishers = 10
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: publishers + 1}}
+	defer client.CloseIdleConnections()
 	var running sync.WaitGroup
 	filler := strings.Repeat("x", loadText-32)
 	every := span / time.Duration(total)
+	begin := time.Now()
 	for p := range publishers {
 		running.Go(func() {
-			next := time.Now()
+			next := begin.Add(every * time.Duration(p) / loadTopics)
 			for n := 1; n <= total; n++ {
 				for topic := p; topic < loadTopics; topic += publishers {
 					time.Sleep(time.Until(next)) // a rate, not a condition
 					next = next.Add(every * publishers / loadTopics)
-					post(t, url, fmt.Sprint("load.", topic), fmt.Sprintf("n %d %d %s", n, time.Now().UnixNano(), filler))
+					post(t, client, url, fmt.Sprint("load.", topic), fmt.Sprintf("n %d %d %s", n, time.Now().UnixNano(), filler))
 				}
 			}
 		})
@@ -169,15 +172,15 @@ func publishLoad(t *testing.T, url string, total int, span time.Duration) {
 		defer tick.Stop()
 		for range 200 {
 			<-tick.C
-			post(t, url, "large", strings.Repeat("y", 100_000))
+			post(t, client, url, "large", strings.Repeat("y", 100_000))
 		}
 	})
 	running.Wait()
 }
 
-func post(t *testing.T, url, topic, text string) {
+func post(t *testing.T, client *http.Client, url, topic, text string) {
 	t.Helper()
-	answer, err := http.Post(url+"/publish?topic="+topic, "text/plain", strings.NewReader(text))
+	answer, err := client.Post(url+"/publish?topic="+topic, "text/plain", strings.NewReader(text))
 	if err != nil {
 		t.Error(err)
 		return

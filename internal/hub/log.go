@@ -151,6 +151,7 @@ func (l *log) remove(s *Subscriber, now time.Time) bool {
 // view is what a log has behind some position, complete up to upto.
 type view struct {
 	source *source
+	page   *page // that the frames are of; nil: the log itself
 	frames []*frame
 	upto   event.Position
 }
@@ -174,10 +175,19 @@ func (l *log) view(s *Subscriber, src *source, after event.Position, now event.C
 		src.page = l.shared(covers)
 	}
 	if p := src.page; p != nil {
-		return view{source: src, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position)}, true
+		return view{source: src, page: p, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position)}, true
 	}
 	l.want(s, want{source: src, after: after})
 	return view{}, false
+}
+
+// release takes the page from the source, unless it has got another one.
+func (l *log) release(src *source, p *page) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if src.page == p {
+		src.page = nil
+	}
 }
 
 // tail returns the position behind which the last n events up to opened

@@ -102,6 +102,35 @@ func TestExpiredPagesAreFreed(t *testing.T) {
 	})
 }
 
+// A stream whose client reads nothing holds on to what it is being written,
+// and not to the page that this was the end of.
+func TestPassedPagesAreFreed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		bus := membus.New(membus.Options{})
+		h, end := run(t, bus, hub.Options{})
+		defer end()
+		for range 10 {
+			send(t, bus, "a", strings.Repeat("x", 1000))
+		}
+		s := subscribe(t, h, &bell{}, hub.Start{All: true}, "a")
+		defer s.Close()
+		s.Take(nil, 1)
+		synctest.Wait()
+		var gone []weak.Pointer[byte]
+		for range 10 {
+			blocks, state := s.Take(nil, 1)
+			if state != hub.More {
+				t.Fatal("it has not got all of the page")
+			}
+			gone = append(gone, weak.Make(&blocks[len(blocks)-1][0]))
+		}
+		time.Sleep(5 * time.Minute)
+		report(t, gone, "a page that the stream has passed")
+		runtime.KeepAlive(s)
+	})
+}
+
 func report(t *testing.T, gone []weak.Pointer[byte], what string) {
 	t.Helper()
 	for range 3 {

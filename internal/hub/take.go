@@ -46,6 +46,7 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 		}
 		before := len(dst)
 		if dst = s.merge(dst, max, views, limit); len(dst) > before {
+			s.release(views)
 			return dst, More
 		}
 		if mark.clock.Position.After(limit) {
@@ -88,6 +89,16 @@ func (s *Subscriber) views(views []view, now event.Clock) ([]view, event.Positio
 		}
 	}
 	return views, limit, complete
+}
+
+// release lets go of the pages that the cursor has passed: a client that stops
+// reading now may hold up its writer for long.
+func (s *Subscriber) release(views []view) {
+	for _, v := range views {
+		if v.page != nil && !v.page.upto.After(s.cursor.Position) {
+			v.source.log.release(v.source, v.page)
+		}
+	}
 }
 
 // merge appends the views' frames up to limit in order of position and moves

@@ -38,7 +38,10 @@ import (
 
 // Options are the settings of a Bus. Zero fields mean the defaults.
 type Options struct {
-	URL          string          // redis://user:password@host:port/database; rediss:// for TLS
+	// URL is redis://user:password@host:port/database, rediss:// for TLS,
+	// redis+sentinel://user:password@host:port,host:port/name/database, or
+	// redis+cluster://user:password@host:port,host:port.
+	URL          string
 	Prefix       string          // of all keys and channels. DefaultPrefix
 	Retention    event.Retention // of each topic; the same for all nodes
 	RememberKeys time.Duration   // how long idempotency keys are remembered. 5 min
@@ -75,7 +78,8 @@ func (o Options) withDefaults() Options {
 // Bus implements hub.Bus. Its methods may be called from any goroutine.
 type Bus struct {
 	options Options
-	redis   *redis.Options
+	target  target
+	primary *primary
 	keys    keys
 	scripts scripts
 	log     *slog.Logger
@@ -85,7 +89,7 @@ type Bus struct {
 	stop    func()
 
 	mu     sync.Mutex
-	reads  *redis.Client
+	reads  *reader
 	fault  error  // why the lane does not work
 	worked bool   // it has once
 	policy error  // the server may drop what it should keep
@@ -100,15 +104,17 @@ type Bus struct {
 // need be. The only errors are those of the options. Close ends it.
 func Open(o Options) (*Bus, error) {
 	o = o.withDefaults()
-	client, err := clientOptions(o.URL, o.Dial)
+	target, err := parseURL(o.URL)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkPrefix(o.Prefix); err != nil {
 		return nil, err
 	}
-	b := &Bus{options: o, redis: client, keys: keys{o.Prefix, client.DB}, scripts: newScripts(), log: o.Log,
-		witness: newWitness(o.Retention.Age), reads: newReader(*client), feeds: map[*feed]error{}, fault: errAway, named: "unread"}
+	b := &Bus{options: o, target: target, keys: keys{o.Prefix, target.options.DB}, scripts: newScripts(), log: o.Log,
+		witness: newWitness(o.Retention.Age), feeds: map[*feed]error{}, fault: errAway, named: "unread"}
+	b.primary = newPrimary(target, b.keys.clock(), o.Dial, o.Log)
+	b.reads = b.newReader()
 	b.lane = newLane(b)
 	// All that go-redis has to say comes to us as errors; what it logs is
 	// the same again, for the whole process, on standard error.
@@ -117,6 +123,7 @@ func Open(o Options) (*Bus, error) {
 	var running sync.WaitGroup
 	running.Go(func() { b.lane.run(ctx) })
 	running.Go(func() { b.beat(ctx) })
+	running.Go(func() { b.primary.watch(ctx, o.Beat) })
 	b.stop = func() { cancel(); running.Wait() }
 	return b, nil
 }
@@ -134,14 +141,13 @@ func (c chatter) Printf(ctx context.Context, format string, args ...any) {
 func (b *Bus) Close() {
 	b.stop()
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	_ = b.reads.Close()
+	_ = b.reads.client.Close()
+	b.mu.Unlock()
+	b.primary.close()
 }
 
 // Name says what kind of bus it is.
-func (b *Bus) Name() string {
-	return fmt.Sprintf("Redis at %s, database %d", b.redis.Addr, b.redis.DB)
-}
+func (b *Bus) Name() string { return b.target.String() }
 
 // Publish stores and announces messages.
 func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error) {

@@ -9,34 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
-
-// clientOptions returns go-redis' options for the URL. What go-redis would do
-// on its own behalf is off: a retry could publish twice, and a notice of
-// maintenance could move a connection to another server unseen.
-func clientOptions(url string, dial dialFunc) (*redis.Options, error) {
-	o, err := redis.ParseURL(url)
-	if err != nil || strings.Contains(url, "#") {
-		return nil, fmt.Errorf("the URL of Redis %w", errURL)
-	}
-	o.Dialer = newDialer(dial, o.TLSConfig).connect
-	o.Protocol = 2
-	o.MaxRetries = -1
-	o.DialerRetries = 1
-	o.DialTimeout = callTime
-	o.ReadTimeout = callTime
-	o.WriteTimeout = callTime
-	o.ContextTimeoutEnabled = true
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return o, nil
-}
-
-// errURL takes nothing over from what url.Parse or go-redis say: in a password
-// with a slash or the like, they find hosts, paths and options.
-var errURL = errors.New("cannot be read; the form is redis://user:password@host:port/database, rediss:// for TLS, " +
-	"or unix://path?db=database, and in a password everything but letters and digits is %-encoded")
 
 // server is what a connection learns about its server when it is made.
 type server struct {
@@ -60,11 +33,18 @@ const oldestVersion = "6.2.0"
 func hello(ctx context.Context, conn redis.Cmdable) (server, error) {
 	var s server
 	pipe := conn.Pipeline()
-	info, memory, now := pipe.Info(ctx, "server"), pipe.Info(ctx, "memory"), pipe.Time(ctx)
-	if _, err := pipe.Exec(ctx); err != nil {
+	info, memory, replication := pipe.Info(ctx, "server"), pipe.Info(ctx, "memory"), pipe.Info(ctx, "replication")
+	now := pipe.Time(ctx)
+	_, err := pipe.Exec(ctx)
+	fields := infoFields(info.Val() + "\r\n" + memory.Val() + "\r\n" + replication.Val())
+	switch {
+	case fields["redis_mode"] == "sentinel":
+		return s, errSentinel
+	case err != nil:
 		return s, err
+	case fields["role"] == "slave":
+		return s, errReplica // also of what reads, and of what hears: a primary that is none any more has the past only
 	}
-	fields := infoFields(info.Val() + "\r\n" + memory.Val())
 	s.run, s.version, s.policy = fields["run_id"], fields["redis_version"], fields["maxmemory_policy"]
 	s.time, s.read = now.Val(), time.Now()
 	if s.run == "" {
@@ -112,13 +92,16 @@ const oneConnection = 100
 // in between must not pass for the one that was asked before.
 type session struct {
 	server
+	place  place
 	client *redis.Client
 	conn   *redis.Conn
 }
 
-func openSession(ctx context.Context, o redis.Options) (*session, error) {
+func openSession(ctx context.Context, p *primary, o redis.Options) (*session, error) {
+	s := &session{}
+	o.Dialer = p.dialTo(&s.place)
 	o.PoolSize = oneConnection
-	s := &session{client: redis.NewClient(&o)}
+	s.client = redis.NewClient(&o)
 	s.conn = s.client.Conn()
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()

@@ -13,7 +13,7 @@ type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // dialer makes the bus' connections.
 type dialer struct {
 	dial dialFunc
-	tls  *tls.Config // nil: none
+	tls  *tls.Config // nil: none. It is for whichever host is dialled
 }
 
 // newDialer returns a dialer that connects by dial, or as a net.Dialer does
@@ -36,7 +36,12 @@ func (d dialer) connect(ctx context.Context, network, addr string) (net.Conn, er
 	if err != nil || d.tls == nil {
 		return conn, err
 	}
-	secure := tls.Client(conn, d.tls)
+	config := d.tls.Clone()
+	if config.ServerName, _, err = net.SplitHostPort(addr); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err

@@ -22,30 +22,47 @@ var (
 	errFull      = errors.New("too much waits to be published already")
 	errClosed    = errors.New("the node is closing")
 	errUnknown   = errors.New("the connection to Redis broke before its answer came")
+	errReplica   = errors.New("this Redis is a replica, and --redis must name the primary, or who knows it: Sentinels or a Cluster")
+	errSentinel  = errors.New("this is a Redis Sentinel; --redis names it as redis+sentinel://host:26379/name, with the name of the primary")
 	errElsewhere = errors.New("the server is not the one that wrote last")
 )
 
+// hint is what can be done about what Redis answers.
+type hint struct{ prefix, text string }
+
 // advice turns an error that Redis answers with into what can be done about it.
-var advice = []struct{ prefix, text string }{
+var advice = []hint{
 	{"WRONGPASS", "wrong user name or password; --redis names them as redis://user:password@host"},
 	{"NOAUTH", "a password is needed; --redis names it as redis://:password@host"},
 	{"NOPERM", "the Redis user may not do what a hub needs: ACL SETUSER name ~tt:{0}:* &tt:{0}:* +@hash +@sortedset +@stream +@string +@pubsub +multi +exec +eval +evalsha +script|load +info +time +unlink +pexpire +select gives it that"},
 	{"ERR DB index is out of range", "the Redis server does not have that database; the number at the end of --redis names it"},
 	{"ERR invalid DB index", "the Redis server does not have that database; the number at the end of --redis names it"},
 	{"ERR SELECT is not allowed in cluster mode", "a Redis Cluster has no databases; leave the number at the end of --redis out"},
-	{"READONLY", "this Redis is a replica, and --redis must name the primary"},
+	{"READONLY", errReplica.Error()},
 	{"OOM", "Redis is full (maxmemory); until something expires, or it gets more memory, it stores nothing"},
 	{"MISCONF", "Redis cannot write its snapshot to disk and refuses to store anything until it can"},
 	{"LOADING", "Redis is loading its data"},
 	{"MASTERDOWN", "this Redis is a replica without its primary"},
 	{"NOREPLICAS", "Redis has fewer replicas than min-replicas-to-write asks for"},
-	{"MOVED", "this is a Redis Cluster, which this version cannot use"},
+	{"MOVED", "this is a Redis Cluster, and another node has the hub's slot; --redis names a Cluster as redis+cluster://host:6379"},
+	{"ASK", movingSlot},
+	{"TRYAGAIN", movingSlot},
+	{"CLUSTERDOWN", "the Redis Cluster is down: a part of it has no primary, or this node sees too few of the others"},
 	{"CROSSSLOT", "this is a Redis Cluster, and the prefix has no hash tag, like tt:{0}:"},
 }
+
+const movingSlot = "the hub's slot is on its way to another node of the Redis Cluster"
 
 // explain words what went wrong between the bus and Redis. It names no
 // addresses: the text goes to whoever asked.
 func explain(err error) error {
+	if search, ok := errors.AsType[*searchError](err); ok {
+		return fmt.Errorf("%s: %w", search.said, explainBy(search.advice, search.cause))
+	}
+	return explainBy(advice, err)
+}
+
+func explainBy(advice []hint, err error) error {
 	var answer redis.Error
 	var distrust *tls.CertificateVerificationError
 	switch {
@@ -81,8 +98,8 @@ func (r remark) Unwrap() error { return r.error }
 // in which line of which script it refused. The latter would also make one
 // fault look like a new one each time.
 func discreet(text string) string {
-	if strings.HasPrefix(text, "MOVED ") {
-		return "MOVED"
+	if word, _, _ := strings.Cut(text, " "); word == "MOVED" || word == "ASK" {
+		return word
 	}
 	text, _, _ = strings.Cut(text, " script: ")
 	return text
@@ -116,8 +133,12 @@ func answered(err error) bool {
 }
 
 // elsewhere reports whether another server should be looked for: this one
-// refuses what the primary would take, or is not up yet.
-func elsewhere(err error) bool { return says(err, "READONLY", "LOADING", "MASTERDOWN") }
+// refuses what the primary would take, or is not up yet, or may have lost its
+// office. A slot on its way is at either end of it soon. All of these come
+// before anything is done.
+func elsewhere(err error) bool {
+	return says(err, "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN")
+}
 
 // lasting reports whether a fault will not mend by itself.
 func lasting(err error) bool {

@@ -25,6 +25,7 @@ type feed struct {
 var (
 	errBegins = errors.New("it has just begun")
 	errSilent = errors.New("beats were accepted and did not come back on the wire")
+	errMoved  = errors.New("another server is the primary now")
 	errTurned = errors.New("the wire came to be another server's, or another epoch's")
 )
 
@@ -79,6 +80,9 @@ func (f *feed) follow(ctx context.Context) error {
 		case <-tick.C:
 			if f.silent() {
 				return errSilent
+			}
+			if f.bus.primary.left(&sub.place) {
+				return errMoved
 			}
 		case text, ok := <-sub.texts:
 			if !ok {

@@ -102,7 +102,7 @@ func (l *lane) run(ctx context.Context) {
 // work does one thing that there is to do: connect, clear up a doubt, or call.
 func (l *lane) work(ctx context.Context) error {
 	if l.session == nil {
-		s, err := openSession(ctx, *l.bus.redis)
+		s, err := openSession(ctx, l.bus.primary, *l.bus.target.options)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (l *lane) work(ctx context.Context) error {
 		return ctx.Err()
 	case <-l.queue.more:
 	}
-	if l.stale.Swap(false) {
+	if l.stale.Swap(false) || l.bus.primary.left(&l.session.place) {
 		l.drop()
 		l.queue.signal()
 		return nil

@@ -13,16 +13,44 @@ import (
 // readers is how many connections the bus reads by, at most.
 const readers = 8
 
-func newReader(o redis.Options) *redis.Client {
-	o.PoolSize = readers
-	return redis.NewClient(&o)
+// reader is the connections to one server by which the bus reads.
+type reader struct {
+	client *redis.Client
+	place  place
 }
 
-// reader returns the client that reads.
+func (b *Bus) newReader() *reader {
+	r := &reader{}
+	o := *b.target.options
+	o.Dialer = b.primary.dialTo(&r.place)
+	o.PoolSize = readers
+	r.client = redis.NewClient(&o)
+	return r
+}
+
+// reader returns the client that reads, from where the primary is known to be.
 func (b *Bus) reader() *redis.Client {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.reads
+	if b.primary.left(&b.reads.place) {
+		b.replace()
+	}
+	return b.reads.client
+}
+
+// renew leaves the connections to a server that is not the right one any more.
+func (b *Bus) renew(old *redis.Client) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.reads.client == old {
+		b.replace()
+	}
+}
+
+// replace makes reads go by new connections; b.mu is held.
+func (b *Bus) replace() {
+	_ = b.reads.client.Close()
+	b.reads = b.newReader()
 }
 
 // piece is some of a topic's entries, and what the store says of the topic, as
@@ -128,36 +156,30 @@ const tries = 4
 // finds out what became of the store, and the read is made again, on new
 // connections if need be.
 func (b *Bus) onPrimary(ctx context.Context, read func(*redis.Client) ([]any, error)) ([]any, error) {
+	last := errElsewhere
 	for try := range tries {
 		client := b.reader()
 		answer, err := read(client)
-		if err != nil && (client != b.reader() || try == 0 && broken(err) != "" && ctx.Err() == nil) {
+		switch lost := client != b.reader() || try == 0 && broken(err) != ""; {
+		case elsewhere(err) || says(err, "EXECABORT"): // what a transaction was refused for stands before it
+		case err != nil && lost && ctx.Err() == nil:
 			continue // its connections were left meanwhile, or broke while nobody used them
-		}
-		if err != nil || len(answer) > 0 && answer[0] == formatEpoch(b.witness.now().Epoch) {
+		case err != nil || len(answer) > 0 && answer[0] == formatEpoch(b.witness.now().Epoch):
 			return answer, err
-		}
-		if try == 0 {
+		case try == 0:
 			continue
 		}
 		if _, err := b.readClock(ctx); err != nil {
 			return nil, err
 		}
-		if try > 1 {
+		if err != nil {
+			last = err
+		}
+		if err != nil || try > 1 {
 			b.renew(client)
 		}
 	}
-	return nil, errElsewhere
-}
-
-// renew leaves the connections to a server that is not the right one any more.
-func (b *Bus) renew(old *redis.Client) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.reads == old {
-		b.reads = newReader(*b.redis)
-		_ = old.Close()
-	}
+	return nil, last
 }
 
 // parseHead reads an answer of head.lua.

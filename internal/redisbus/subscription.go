@@ -13,7 +13,8 @@ import (
 // would make a new one by itself when that breaks, and nobody would know what
 // was missed in between; so a break ends it.
 type subscription struct {
-	run   string      // of the server at the other end
+	run   string // of the server at the other end
+	place place
 	texts chan string // what is announced; closed when the subscription has ended
 	err   error       // why; to be read when texts is closed
 
@@ -34,7 +35,8 @@ const held = 64
 // announced from then on, it brings.
 func (b *Bus) subscribe(ctx context.Context) (*subscription, error) {
 	s := &subscription{texts: make(chan string, held), done: make(chan struct{})}
-	o := *b.redis
+	o := *b.target.options
+	o.Dialer = b.primary.dialTo(&s.place)
 	o.PoolSize = oneConnection
 	// go-redis connects under a lock of its own, and does so by itself once
 	// more before it tells of a break.

@@ -22,6 +22,7 @@ const (
 type link struct {
 	proxy  *Proxy
 	client *net.TCPConn
+	host   string          // the client's
 	ctx    context.Context // over when the link is dropped
 	cancel context.CancelFunc
 	life   int // bytes that may still come down; belongs to who writes those
@@ -43,6 +44,9 @@ type chunk struct {
 // link is dropped.
 func (l *link) serve(target string) {
 	defer l.end(reset)
+	if !l.awaitFreedom() {
+		return
+	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(l.ctx, "tcp", target)
 	if err != nil {
@@ -110,7 +114,7 @@ func (l *link) write(d Direction, to *net.TCPConn, chunks <-chan chunk) {
 		case <-l.ctx.Done():
 			return
 		}
-		if !l.awaitTime(c.due) {
+		if !l.awaitTime(c.due) || !l.awaitFreedom() {
 			return
 		}
 		if len(c.bytes) > 0 && !l.swallows(d) {
@@ -154,6 +158,24 @@ func (l *link) awaitTime(due time.Time) bool {
 		return true
 	case <-l.ctx.Done():
 		return false
+	}
+}
+
+// awaitFreedom waits until the link's client is not held and reports whether
+// the link still stands.
+func (l *link) awaitFreedom() bool {
+	for {
+		l.proxy.mu.Lock()
+		held, freed := l.proxy.held[l.host], l.proxy.freed
+		l.proxy.mu.Unlock()
+		if !held {
+			return true
+		}
+		select {
+		case <-freed:
+		case <-l.ctx.Done():
+			return false
+		}
 	}
 }
 

@@ -35,6 +35,8 @@ type Proxy struct {
 	stalled Direction
 	resumed chan struct{} // closed by the Resume that ends the stall
 	delay   map[Direction]time.Duration
+	held    map[string]bool // hosts
+	freed   chan struct{}   // closed when other hosts are held
 	life    func() int
 	links   map[*link]struct{}
 }
@@ -48,7 +50,7 @@ func StartProxy(t testing.TB, target string) *Proxy {
 		t.Fatal(err)
 	}
 	p := &Proxy{Addr: listener.Addr().String(), t: t, listener: listener, target: target,
-		delay: map[Direction]time.Duration{}, links: map[*link]struct{}{}}
+		delay: map[Direction]time.Duration{}, freed: make(chan struct{}), links: map[*link]struct{}{}}
 	p.running.Go(p.accept)
 	t.Cleanup(p.end)
 	return p
@@ -92,6 +94,20 @@ func (p *Proxy) Resume() {
 	close(p.resumed)
 	for l := range p.links {
 		l.dead = l.dead || l.torn
+	}
+}
+
+// Hold keeps back all bytes of connections from these hosts, in both
+// directions, as a network does that has come apart: nothing is lost, and what
+// was held goes on when the next Hold does not name the host. Hold without hosts
+// ends it for all.
+func (p *Proxy) Hold(hosts ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.freed)
+	p.freed, p.held = make(chan struct{}), map[string]bool{}
+	for _, host := range hosts {
+		p.held[host] = true
 	}
 }
 
@@ -179,7 +195,8 @@ func (p *Proxy) open(client *net.TCPConn) {
 		reset(client)
 		return
 	}
-	l := &link{proxy: p, client: client, life: math.MaxInt}
+	host, _, _ := net.SplitHostPort(client.RemoteAddr().String()) // a TCP address has one
+	l := &link{proxy: p, client: client, host: host, life: math.MaxInt}
 	if p.life != nil {
 		l.life = p.life()
 	}

@@ -7,15 +7,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"tickertape/internal/proctest"
 )
 
 const (
@@ -41,13 +42,10 @@ type Server struct {
 
 	t        testing.TB
 	dir      string // its log, and the data directory
-	args     []string
+	args     func(*Server) []string
 	password string
-	process  *process // nil while it is down
+	process  *proctest.Process // nil while it is down
 }
-
-// errPortTaken says that another process has the port.
-var errPortTaken = errors.New("the port is taken")
 
 // Start starts a server on a free port of 127.0.0.1 that ends with the test,
 // and even if the test's process is killed. The arguments are redis-server's,
@@ -55,17 +53,27 @@ var errPortTaken = errors.New("the port is taken")
 // choose. A test whose redis-server is missing fails.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return start(t, passwordIn(args), func(*Server) []string {
+		// Of an option that comes twice, the last one counts.
+		return slices.Concat([]string{"--save", "", "--appendonly", "no"}, args, []string{"--logfile", ""})
+	})
+}
+
+// start is Start with arguments that the function returns for each life of the
+// server; port, address and directory follow them.
+func start(t testing.TB, password string, args func(*Server) []string) *Server {
+	t.Helper()
 	for _, program := range [...]string{"redis-server", "redis-cli"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("%s is missing: make test installs it", program)
 		}
 	}
-	s := &Server{t: t, dir: t.TempDir(), args: args, password: passwordIn(args)}
+	s := &Server{t: t, dir: t.TempDir(), args: args, password: password}
 	s.makeData()
 	t.Cleanup(s.end)
-	err := errPortTaken
-	for tries := 0; errors.Is(err, errPortTaken) && tries < 20; tries++ {
-		if s.Addr, err = freeAddr(); err == nil {
+	err := proctest.ErrPortTaken
+	for tries := 0; errors.Is(err, proctest.ErrPortTaken) && tries < 20; tries++ {
+		if s.Addr, err = proctest.FreeAddr(); err == nil {
 			err = s.launch()
 		}
 	}
@@ -86,7 +94,7 @@ func (s *Server) Kill() {
 	if s.process == nil {
 		return
 	}
-	if err := s.process.kill(); err != nil {
+	if err := s.process.Kill(); err != nil {
 		s.t.Fatalf("kill redis-server: %v", err)
 	}
 	s.process = nil
@@ -107,25 +115,23 @@ func (s *Server) Restart() {
 // and what they send, and nothing answers. It returns when the server stands.
 func (s *Server) Stop() {
 	s.t.Helper()
-	s.signal(stopSignal)
-	for !stopped(s.process.id()) {
-		time.Sleep(lookAgain)
-	}
+	s.do("stop", (*proctest.Process).Stop)
 }
 
 // Cont lets a frozen server go on, first of all with what came meanwhile.
 func (s *Server) Cont() {
 	s.t.Helper()
-	s.signal(contSignal)
+	s.do("cont", (*proctest.Process).Cont)
 }
 
-func (s *Server) signal(signal os.Signal) {
+// do does something to the process.
+func (s *Server) do(what string, do func(*proctest.Process) error) {
 	s.t.Helper()
 	if s.process == nil {
-		s.t.Fatalf("%v: redis-server is down", signal)
+		s.t.Fatalf("%s redis-server: it is down", what)
 	}
-	if err := s.process.cmd.Process.Signal(signal); err != nil {
-		s.t.Fatalf("%v redis-server: %v", signal, err)
+	if err := do(s.process); err != nil {
+		s.t.Fatalf("%s redis-server: %v", what, err)
 	}
 }
 
@@ -166,13 +172,14 @@ func (s *Server) launch() error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--save", "", "--appendonly", "no"}, s.args...)
-	args = append(args, "--bind", "127.0.0.1", "--port", port, "--dir", s.data(), "--logfile", "", "--daemonize", "no")
+	args := append(s.args(s), "--bind", "127.0.0.1", "--port", port, "--dir", s.data(), "--daemonize", "no")
 	output, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	p, err := spawn(output, "redis-server", args...)
+	cmd := exec.Command("redis-server", args...)
+	cmd.Stdout, cmd.Stderr = output, output
+	p, err := proctest.Start(cmd)
 	_ = output.Close() // the process has its own
 	if err != nil {
 		return err
@@ -180,25 +187,25 @@ func (s *Server) launch() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	if err := s.awaitReady(ctx, p); err != nil {
-		return errors.Join(err, p.kill())
+		return errors.Join(err, p.Kill())
 	}
 	s.process = p
 	return nil
 }
 
-func (s *Server) awaitReady(ctx context.Context, p *process) error {
+func (s *Server) awaitReady(ctx context.Context, p *proctest.Process) error {
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
 	for {
 		info, err := s.Do("INFO")
-		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", p.id())) && strings.Contains(info, "\nloading:0\r") {
+		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", p.ID())) && !strings.Contains(info, "\nloading:1\r") {
 			return nil
 		}
 		select {
 		case <-look.C:
-		case <-p.ended:
+		case <-p.Ended():
 			if strings.Contains(s.log(), "Failed listening on port") {
-				return errPortTaken
+				return proctest.ErrPortTaken
 			}
 			return fmt.Errorf("redis-server ended: %s", s.log())
 		case <-ctx.Done():
@@ -221,18 +228,6 @@ func (s *Server) log() string {
 		return err.Error()
 	}
 	return string(text[max(0, len(text)-logTail):])
-}
-
-// freeAddr returns an address that nobody listens on. Its port lies below
-// those that systems give to whoever asks for any: else another connection
-// could take it while the server is down.
-func freeAddr() (string, error) {
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", errPortTaken, err)
-	}
-	return addr, listener.Close()
 }
 
 func passwordIn(args []string) string {

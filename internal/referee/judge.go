@@ -1,9 +1,6 @@
 package referee
 
 import (
-	"fmt"
-	"slices"
-
 	"tickertape/internal/event"
 )
 
@@ -20,156 +17,125 @@ const (
 	MustLose      // the same, and every listener has at least one
 )
 
-// Judge returns what went wrong, each in a line; nothing if:
+// Judge returns what went wrong; nothing if:
 //
 //   - Every acknowledged publish behind a listener's start came to it, once. So
 //     did every one that came to any other listener. What is missing lies
-//     before the end of a gap, of a topic that may lose something.
+//     before the end of a gap, of a topic that may lose something, and did not
+//     come to a listener that started when all was over.
 //   - Nothing came twice, nor what was never published, nor what the publisher
-//     was told is not stored.
+//     was told is not stored. Only what the store lost before its publisher had
+//     an answer may be stored again, in another epoch.
 //   - What came rose by position, each with the same id for all listeners and
 //     its publisher; so all have one order. What one publisher was acknowledged
-//     has the order in which it was sent.
-//   - No gap was told where nothing is missing. To see what the store lost of
-//     what all had, one of the listeners has to start when all is over.
+//     has the order in which it was sent. Where something may be lost, this
+//     holds within each epoch, and no epoch comes behind a later one.
+//   - No gap was told where nothing is missing: to anybody if the store lost it,
+//     else to the listener itself. To see what the store lost of what all had,
+//     one of the listeners has to start when all is over.
 //
-// The listeners' streams and the publishers should have come to their end.
-func Judge(l *Ledger, listeners []*Listener, allowed Gaps) []string {
-	c := court{allowed: allowed}
-	c.entries, c.faults = l.snapshot()
-	c.at = make([]place, len(c.entries))
-	for i, e := range c.entries {
-		c.at[i] = e.at
+// The listeners' streams and the publishers should have come to their end. It
+// takes a time that grows with what came to the listeners, and for those who
+// miss something with what was published to their topics.
+func Judge(l *Ledger, listeners []*Listener, allowed Gaps) Verdict {
+	c := newCourt(l, allowed)
+	views := make([]*view, len(listeners))
+	for i, x := range listeners {
+		views[i] = x.view()
+		c.hear(views[i])
 	}
 	c.checkPublishers()
-	views := make([]*witnessed, len(listeners))
-	for i, x := range listeners {
-		views[i] = c.hear(x)
-	}
-	missed := make([]bool, len(c.entries)) // by anybody
 	for _, v := range views {
-		c.checkComplete(v, missed)
+		c.checkComplete(v)
 	}
 	for _, v := range views {
-		c.checkGaps(v, missed)
+		c.checkGaps(v)
 	}
-	return c.faults
+	return c.Verdict
 }
 
 // court is one judgement.
 type court struct {
-	entries []publish
-	at      []place // where each publish stands; zero if nobody knows
+	Verdict
 	allowed Gaps
-	faults  []string
+	lossy   bool // something may be lost
+	entries []publish
+
+	// events are the entries, each where it stands; behind them those places
+	// where some of them stand too. more finds the latter.
+	events []happening
+	more   map[int32][]int32
+	topics map[event.Topic][]int32
+
+	// Who is being looked at: the events that bear its number are what it had.
+	turn int32
+	had  []int32
+	dues map[stretch]int
 }
 
-// witnessed is what a listener had: which publishes, and which gaps.
-type witnessed struct {
-	*Listener
-	events []sighting
-	gaps   []sightedGap
-	had    []bool
+// stretch is what of a topic lies behind a listener's start.
+type stretch struct {
+	topic event.Topic
+	start place
 }
 
-func (c *court) fault(format string, args ...any) {
-	c.faults = append(c.faults, fmt.Sprintf(format, args...))
+// happening is a publish that became an event, or, without a place, one of
+// which nobody knows.
+type happening struct {
+	number int32
+	at     place
+	floor  place // without a place: it stands behind this one, if anywhere
+	missed bool  // by anybody
+	kept   bool  // somebody who started when all was over had it
 }
 
-func (c *court) checkPublishers() {
-	last := map[int32]int{}
-	for n, e := range c.entries {
-		if e.outcome != acknowledged {
-			continue
-		}
-		if before, ok := last[e.publisher]; ok && !e.at.position.After(c.at[before].position) {
-			c.fault("publisher %d: %d stands at %v, not behind %d at %v", e.publisher, n, e.at.position, before, c.at[before].position)
-		}
-		last[e.publisher] = n
+func newCourt(l *Ledger, allowed Gaps) *court {
+	entries, odd := l.snapshot()
+	c := &court{allowed: allowed, entries: entries, events: make([]happening, len(entries)),
+		more: map[int32][]int32{}, topics: map[event.Topic][]int32{}, had: make([]int32, len(entries)), dues: map[stretch]int{}}
+	for _, loss := range allowed {
+		c.lossy = c.lossy || loss != NoLoss
 	}
-}
-
-// hear goes through what the listener saw, in order.
-func (c *court) hear(x *Listener) *witnessed {
-	v := &witnessed{Listener: x, had: make([]bool, len(c.entries))}
-	var odd []string
-	v.events, v.gaps, odd = x.snapshot()
 	for _, o := range odd {
-		c.fault("%s: %s", x.Name, o)
+		c.fault(&c.Other, "%s", o)
 	}
-	last := placeOf(x.start)
-	for _, s := range v.events {
-		if !s.at.position.After(last.position) || s.at.epoch < last.epoch {
-			c.fault("%s: %d came at %v, behind %v", x.Name, s.number, s.at, last)
-		}
-		last = s.at
-		e := &c.entries[s.number]
-		switch {
-		case e.topic != x.Topics[s.topic]:
-			c.fault("%s: %d came of %s and was published to %s", x.Name, s.number, x.Topics[s.topic], e.topic)
-		case v.had[s.number]:
-			c.fault("%s: %d came twice", x.Name, s.number)
-		case e.outcome == notStored:
-			c.fault("%s: %d came, and its publisher was told that it is not stored", x.Name, s.number)
-		}
-		v.had[s.number] = true
-		if c.at[s.number] == (place{}) {
-			c.at[s.number] = s.at
-		} else if c.at[s.number] != s.at {
-			c.fault("%s: %d came at %v, and for others it stands at %v", x.Name, s.number, s.at, c.at[s.number])
-		}
+	for i, e := range entries {
+		c.events[i] = happening{number: int32(i), at: e.at}
+		c.topics[e.topic] = append(c.topics[e.topic], int32(i))
 	}
-	return v
+	return c
 }
 
-// checkComplete looks for what the listener misses.
-func (c *court) checkComplete(v *witnessed, missed []bool) {
-	for n, e := range c.entries {
-		p := c.at[n].position
-		if v.had[n] || !slices.Contains(v.Topics, e.topic) || !p.After(v.start.Position) {
-			continue
-		}
-		missed[n] = true
-		told := slices.ContainsFunc(v.gaps, func(g sightedGap) bool {
-			return g.Topic == e.topic && !p.After(g.resumed.Position)
-		})
-		if !told || c.allowed[e.topic] == NoLoss {
-			c.fault("%s: %d of %s at %v (%v) never came; told of a gap: %t", v.Name, n, e.topic, p, e.outcome, told)
-		}
+// after reports whether p stands behind q. Of two epochs the later one's
+// positions may be lower where one primary did not know how far another went.
+func (c *court) after(p, q place) bool {
+	if c.lossy && p.epoch != q.epoch {
+		return p.epoch > q.epoch
 	}
+	return p.position.After(q.position) && p.epoch >= q.epoch
 }
 
-// checkGaps looks at what the listener was told of.
-func (c *court) checkGaps(v *witnessed, missed []bool) {
-	told := map[event.Topic]bool{}
-	for _, g := range v.gaps {
-		told[g.Topic] = true
-		end := g.resumed.Position
-		if c.allowed[g.Topic] == NoLoss || !c.justified(g, missed) {
-			c.fault("%s: a gap of %s (%s) up to %v where nothing is missing", v.Name, g.Topic, g.Reason, end)
+// checkPublishers looks at the order of what each of them was acknowledged.
+func (c *court) checkPublishers() {
+	last := map[int32]int32{}
+	for n := range c.entries {
+		e, newest := &c.entries[n], int32(n)
+		for _, i := range c.more[newest] {
+			if c.after(c.events[i].at, c.events[newest].at) {
+				newest = i
+			}
 		}
-		next := slices.IndexFunc(v.events[g.behind:], func(s sighting) bool { return v.Topics[s.topic] == g.Topic })
-		if next >= 0 && !v.events[g.behind+next].at.position.After(end) {
-			c.fault("%s: %d came behind a gap that reaches up to %v", v.Name, v.events[g.behind+next].number, end)
-		}
-	}
-	for _, t := range v.Topics {
-		if c.allowed[t] == MustLose && !told[t] {
-			c.fault("%s: was told of no gap of %s", v.Name, t)
-		}
-	}
-}
-
-// justified reports whether something that the gap may speak of is missing to
-// somebody, or may be.
-func (c *court) justified(g sightedGap, missed []bool) bool {
-	for n, e := range c.entries {
-		if e.topic != g.Topic {
-			continue
-		}
-		if missed[n] && !c.at[n].position.After(g.resumed.Position) || c.at[n] == (place{}) && e.outcome == unknown {
-			return true
+		before, ok := last[e.publisher]
+		switch at := c.events[newest].at; {
+		case at == place{}:
+			if ok {
+				c.events[n].floor = c.events[before].at
+			}
+		case e.outcome == acknowledged:
+			if ok && !c.after(at, c.events[before].at) {
+				c.fault(&c.Disordered, "publisher %d: %d stands at %v, not behind %d at %v", e.publisher, n, at, c.events[before].number, c.events[before].at)
+			}
+			last[e.publisher] = newest
 		}
 	}
-	return false
 }

@@ -9,13 +9,16 @@
 package referee
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"tickertape/internal/client"
 	"tickertape/internal/event"
 )
 
@@ -47,6 +50,8 @@ type place struct {
 	nonce    uint32
 }
 
+func (p place) String() string { return fmt.Sprintf("%v of epoch %d", p.position, p.epoch) }
+
 func placeOf(c event.Cursor) place { return place{c.Position, c.Epoch.Number, c.Epoch.Nonce} }
 
 // Ledger holds publishes. Its methods may be called from any goroutine.
@@ -55,6 +60,7 @@ type Ledger struct {
 
 	mu      sync.Mutex
 	entries []publish
+	counts  [3]int   // of entries, by outcome
 	odd     []string // answers that a publisher must not get
 	slowest time.Duration
 }
@@ -70,6 +76,7 @@ func (l *Ledger) Add(topic event.Topic, publisher int) (number int, text string)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entries = append(l.entries, publish{topic: topic, publisher: int32(publisher)})
+	l.counts[unknown]++
 	number = len(l.entries) - 1
 	return number, l.text(number)
 }
@@ -96,14 +103,46 @@ func (l *Ledger) Acknowledge(number int, id string) {
 		l.odd = append(l.odd, fmt.Sprintf("publish %d was acknowledged with the id %q", number, id))
 		return
 	}
-	l.entries[number].outcome, l.entries[number].at = acknowledged, placeOf(cursor)
+	l.settle(number, acknowledged)
+	l.entries[number].at = placeOf(cursor)
+}
+
+// Stored notes that the publisher was told that the message is stored, and not
+// where.
+func (l *Ledger) Stored(number int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settle(number, acknowledged)
 }
 
 // Refuse notes that the publisher was told that the message is not stored.
 func (l *Ledger) Refuse(number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries[number].outcome = notStored
+	l.settle(number, notStored)
+}
+
+// settle notes what a publisher was told in the end.
+func (l *Ledger) settle(number int, o outcome) {
+	e := &l.entries[number]
+	l.counts[e.outcome]--
+	l.counts[o]++
+	e.outcome = o
+}
+
+// Told notes the hub's answer to a publish that failed, and reports whether it
+// leaves open that the message is stored. It complains of an answer that does
+// not say what to do.
+func (l *Ledger) Told(number int, err error) (mayBeStored bool) {
+	answer, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		return true // no answer: the node has gone
+	}
+	stored := answer.Stored == "no" || answer.Stored == "unknown"
+	if answer.Status != http.StatusServiceUnavailable || answer.RetryAfter == 0 || !stored {
+		l.Complain("publish %d was answered %v; stored %q, Retry-After %v", number, err, answer.Stored, answer.RetryAfter)
+	}
+	return answer.Stored != "no"
 }
 
 // Complain notes an answer that a publisher must not get.
@@ -134,18 +173,7 @@ type Tally struct{ Acknowledged, NotStored, Unknown int }
 func (l *Ledger) Tally() Tally {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var t Tally
-	for _, e := range l.entries {
-		switch e.outcome {
-		case acknowledged:
-			t.Acknowledged++
-		case notStored:
-			t.NotStored++
-		case unknown:
-			t.Unknown++
-		}
-	}
-	return t
+	return Tally{Acknowledged: l.counts[acknowledged], NotStored: l.counts[notStored], Unknown: l.counts[unknown]}
 }
 
 // snapshot returns what there is.

@@ -6,27 +6,34 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"tickertape/internal/client"
 	"tickertape/internal/event"
 )
 
-// Listener notes what a stream brings, over any number of connections. Its
-// methods may be called from any goroutine.
+// Listener notes what streams bring it, over any number of connections. Its
+// methods may be called from any goroutine, but Resume and Stop by one at a
+// time.
 type Listener struct {
 	Name   string
 	Topics []event.Topic
+	// Late says that the listener started when all was over: what came to it
+	// is what the store has left.
+	Late bool
 
 	ledger *Ledger
 	start  event.Cursor
 	stop   func()
+	cursor string // from which it goes on; whoever starts and stops it has it
 
-	mu    sync.Mutex
-	seen  []sighting
-	gaps  []sightedGap
-	opens int
-	last  event.Position
-	odd   []string
+	mu     sync.Mutex
+	seen   []sighting
+	gaps   []sightedGap
+	opens  int
+	last   event.Position
+	odd    []string
+	pauses pauses
 }
 
 // sighting is one event: which publish it shows, of which of the listener's
@@ -39,37 +46,63 @@ type sighting struct {
 // sightedGap is a hub.gap that came behind so many events.
 type sightedGap struct {
 	client.Gap
-	behind  int
-	resumed event.Cursor
+	behind         int
+	after, resumed event.Cursor
 }
 
-// Listen starts a Listener that goes on from a cursor until Stop.
-func Listen(c *client.Client, l *Ledger, name, start string, topics ...event.Topic) (*Listener, error) {
+// NewListener returns a Listener from a cursor on, to which nothing comes yet.
+func NewListener(l *Ledger, name, start string, topics ...event.Topic) (*Listener, error) {
 	cursor, err := event.ParseCursor(start)
 	if err != nil {
 		return nil, fmt.Errorf("start at %q: %w", start, err)
 	}
-	x := &Listener{Name: name, Topics: topics, ledger: l, start: cursor, last: cursor.Position}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { x.listen(ctx, c, start) })
-	x.stop = func() { cancel(); running.Wait() }
-	return x, nil
+	return &Listener{Name: name, Topics: topics, ledger: l, start: cursor, last: cursor.Position, cursor: start, stop: func() {}}, nil
 }
 
-// Stop ends the listener and waits until it has ended.
-func (x *Listener) Stop() { x.stop() }
+// Listen starts a Listener that goes on from a cursor until Stop.
+func Listen(c *client.Client, l *Ledger, name, start string, topics ...event.Topic) (*Listener, error) {
+	x, err := NewListener(l, name, start, topics...)
+	if err == nil {
+		x.Resume(c)
+	}
+	return x, err
+}
 
-func (x *Listener) listen(ctx context.Context, c *client.Client, start string) {
+// Resume has a listener that was stopped go on behind what it has.
+func (x *Listener) Resume(c *client.Client) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { x.listen(ctx, c) })
+	x.stop = func() { cancel(); running.Wait() }
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.pauses.back(time.Now())
+}
+
+// Stop ends the listener's stream and waits until it has ended.
+func (x *Listener) Stop() {
+	x.stop()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.pauses.leave(time.Now())
+}
+
+func (x *Listener) listen(ctx context.Context, c *client.Client) {
 	topics := make([]string, len(x.Topics))
 	for i, t := range x.Topics {
 		topics[i] = string(t)
 	}
-	_, err := c.Listen(ctx, client.ListenOptions{Topics: topics, Cursor: start},
-		client.Handler{Event: x.event, Gap: x.gap, State: x.state})
+	cursor, err := c.Listen(ctx, client.ListenOptions{Topics: topics, Cursor: x.cursor}, x.Handler())
+	x.cursor = cursor
 	if !errors.Is(err, context.Canceled) {
 		x.complain("the stream ended for good: %v", err)
 	}
+}
+
+// Handler returns what takes a stream's events for the listener, for those who
+// do not leave the stream to it.
+func (x *Listener) Handler() client.Handler {
+	return client.Handler{Event: x.event, Gap: x.gap, State: x.state}
 }
 
 func (x *Listener) event(e client.Event) error {
@@ -91,6 +124,7 @@ func (x *Listener) event(e client.Event) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.pauses.event(time.Now())
 	x.seen = append(x.seen, sighting{placeOf(cursor), int32(number), int32(topic)})
 	x.last = event.Latest(x.last, cursor.Position)
 	return nil
@@ -101,9 +135,18 @@ func (x *Listener) gap(g client.Gap) error {
 	if err != nil {
 		return fmt.Errorf("resumed_at of a gap: %w", err)
 	}
+	var after event.Cursor
+	if g.After != "" {
+		if after, err = event.ParseCursor(g.After); err != nil {
+			return fmt.Errorf("after of a gap: %w", err)
+		}
+	}
+	if !slices.Contains(x.Topics, g.Topic) {
+		x.complain("a gap of %s came, which is nothing for this stream", g.Topic)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.gaps = append(x.gaps, sightedGap{g, len(x.seen), resumed})
+	x.gaps = append(x.gaps, sightedGap{g, len(x.seen), after, resumed})
 	return nil
 }
 
@@ -129,6 +172,18 @@ func (x *Listener) Last() event.Position {
 	return x.last
 }
 
+// Has reports whether the publish came. It finds the newest ones fastest.
+func (x *Listener) Has(number int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, s := range slices.Backward(x.seen) {
+		if s.number == int32(number) {
+			return true
+		}
+	}
+	return false
+}
+
 // Opens returns how many connections have opened a stream.
 func (x *Listener) Opens() int {
 	x.mu.Lock()
@@ -141,6 +196,17 @@ func (x *Listener) Events() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return len(x.seen)
+}
+
+// Gaps counts the gaps that were told, by reason.
+func (x *Listener) Gaps() map[event.Reason]int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	counts := map[event.Reason]int{}
+	for _, g := range x.gaps {
+		counts[g.Reason]++
+	}
+	return counts
 }
 
 // told reports whether a gap of the topic was told.

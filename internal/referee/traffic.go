@@ -2,7 +2,6 @@ package referee
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
@@ -119,7 +118,7 @@ func (c *Cluster) Send(n *Node, topic event.Topic, publisher int, retry bool) cl
 			c.Ledger.Acknowledge(number, receipt.ID)
 			return receipt
 		}
-		mayBeStored = c.told(number, err) || mayBeStored
+		mayBeStored = c.Ledger.Told(number, err) || mayBeStored
 		if !retry || time.Now().After(end) {
 			break
 		}
@@ -132,20 +131,6 @@ func (c *Cluster) Send(n *Node, topic event.Topic, publisher int, retry bool) cl
 		c.Ledger.Refuse(number)
 	}
 	return client.Receipt{}
-}
-
-// told reports whether the answer leaves open that the message is stored, and
-// complains of one that does not say what to do.
-func (c *Cluster) told(number int, err error) bool {
-	answer, ok := errors.AsType[*client.Error](err)
-	if !ok {
-		return true // no answer: the node has gone
-	}
-	stored := answer.Stored == "no" || answer.Stored == "unknown"
-	if answer.Status != http.StatusServiceUnavailable || answer.RetryAfter == 0 || !stored {
-		c.Ledger.Complain("publish %d was answered %v; stored %q, Retry-After %v", number, err, answer.Stored, answer.RetryAfter)
-	}
-	return answer.Stored != "no"
 }
 
 // finisher is who publishes the last messages.
@@ -171,7 +156,7 @@ func (c *Cluster) Finish(allowed Gaps) {
 		}
 		last = cursor.Position
 	}
-	c.Listen("a newcomer")
+	c.Listen("a newcomer").Late = true
 	for _, x := range c.listeners {
 		from := fmt.Sprintf("%s, at first with %d events by %d connections, comes to the end", x.Name, x.Events(), x.Opens())
 		c.Await(from, func() bool { return !last.After(x.Last()) })
@@ -186,13 +171,16 @@ func (c *Cluster) Finish(allowed Gaps) {
 	for _, x := range c.listeners {
 		x.Stop()
 	}
-	faults := Judge(c.Ledger, c.listeners, allowed)
-	for i, fault := range faults {
+	verdict := Judge(c.Ledger, c.listeners, allowed)
+	for i, fault := range verdict.Faults {
 		if i == 20 {
-			c.t.Errorf("… and %d more", len(faults)-i)
 			break
 		}
 		c.t.Error(fault)
+	}
+	if !verdict.Clean() {
+		c.t.Errorf("in all: %d lost, %d doubled, %d out of order, %d false gaps, %d other faults",
+			verdict.Lost, verdict.Doubled, verdict.Disordered, verdict.FalseGaps, verdict.Other)
 	}
 	c.t.Logf("publishes: %+v, the slowest took %v", c.Ledger.Tally(), c.Ledger.Slowest())
 }

@@ -1,10 +1,10 @@
 //go:build !unix
 
-package redistest
+package proctest
 
 import "syscall"
 
-// Signals that no process takes: Stop and Cont fail the test.
+// Signals that no process takes: Stop and Cont fail.
 const (
 	stopSignal = syscall.Signal(-1)
 	contSignal = syscall.Signal(-1)

@@ -1,0 +1,89 @@
+package torture
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"tickertape/internal/client"
+	"tickertape/internal/redistest"
+)
+
+// Options say what a Cluster is made of. Zero fields mean the defaults.
+type Options struct {
+	Program string   // the hub, as Build returns it
+	Hubs    int      // 3, which is also the most
+	Redis   []string // arguments of redis-server
+	Env     []string // more environment of the hubs, like "HUB_RETAIN_AGE=5s"
+}
+
+// Cluster is what is harmed. It ends with its test:
+//
+//	publishers, clients ─▶ Edge ─▶ Balancer ─▶ Hubs ─▶ their Redis proxies ─▶ Redis
+type Cluster struct {
+	Redis    *redistest.Server
+	Hubs     []*Hub
+	Balancer *Balancer
+	Edge     *redistest.Proxy // between everybody outside and the balancer
+
+	t testing.TB
+}
+
+// Start starts a cluster and returns when all of it works.
+func Start(t testing.TB, o Options) *Cluster {
+	t.Helper()
+	if o.Hubs == 0 {
+		o.Hubs = 3
+	}
+	c := &Cluster{Redis: redistest.Start(t, o.Redis...), t: t}
+	for range o.Hubs {
+		h := newHub(t, o.Program, c.Redis.URL, o.Env)
+		h.Start()
+		c.Hubs = append(c.Hubs, h)
+	}
+	c.Balancer = startBalancer(t, c.Hubs)
+	c.Edge = redistest.StartProxy(t, c.Balancer.Addr)
+	if !comes(patience, func() bool { return c.Ready() && c.Balancer.Ready() }) {
+		t.Fatal("the cluster never came to work")
+	}
+	return c
+}
+
+// Ready reports whether all hubs are ready.
+func (c *Cluster) Ready() bool {
+	for _, h := range c.Hubs {
+		if !h.Ready() {
+			return false
+		}
+	}
+	return true
+}
+
+// Client returns a client that comes in by the edge, each stream on a
+// connection of its own. It ends with the test.
+func (c *Cluster) Client(o client.Options) *client.Client {
+	c.t.Helper()
+	if o.Transport == nil {
+		transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
+		c.t.Cleanup(transport.CloseIdleConnections)
+		o.Transport = transport
+	}
+	cl, err := client.New("http://"+c.Edge.Addr, o)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return cl
+}
+
+// comes waits until the condition holds, and reports whether it does in time.
+func comes(limit time.Duration, condition func() bool) bool {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(limit); !condition(); {
+		<-look.C
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}

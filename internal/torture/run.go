@@ -1,0 +1,244 @@
+package torture
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"tickertape/internal/client"
+	"tickertape/internal/event"
+	"tickertape/internal/referee"
+)
+
+// Run is one run of a Case. Its methods are for the goroutine of Case.Do.
+type Run struct {
+	*Cluster
+	T         testing.TB // a failure of this T ends up in the Row
+	Rand      *rand.Rand // for what the fault draws
+	Ledger    *referee.Ledger
+	Listeners []*referee.Listener
+	Topics    []event.Topic
+	Reader    *client.Client // what the listeners come by
+
+	scale Scale
+	end   time.Time // of the time that the run has
+	start string    // a cursor behind which everything is
+	press *press
+}
+
+// Try runs a case, with a hub program as Build returns it, and returns what
+// became of it: whatever goes wrong is in the Row. The same seed draws the
+// same topics, faults and moments.
+func Try(t testing.TB, c Case, program string, s Scale, seed uint64) Row {
+	t.Helper()
+	row := Row{Name: c.Name, Fault: c.Fault, Seed: seed}
+	began := time.Now()
+	row.Stuck, row.Log = try(t, func(t testing.TB) {
+		r := newRun(t, c, program, s, seed)
+		t.Cleanup(func() { r.report(&row) })
+		r.run(c.Do)
+		r.finish()
+		r.leave()
+		row.Verdict = r.judge(c)
+	})
+	row.Took = time.Since(began)
+	return row
+}
+
+// Streams of random numbers, each for one purpose, so that what one draws does
+// not change what the others draw.
+const (
+	forClients = iota
+	forFaults
+	forMoments
+	forPublishers
+)
+
+func drawn(seed, purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
+
+func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
+	t.Helper()
+	if c.Limit == 0 {
+		c.Limit = 3 * time.Minute
+	}
+	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics), scale: s, end: time.Now().Add(c.Limit)}
+	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: c.Hub})
+	r.Reader = r.Client(client.Options{})
+	r.press = newPress(r, seed)
+	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: "torture.start"})
+	if err != nil {
+		t.Fatalf("the first publish: %v", err)
+	}
+	r.start = receipt.ID
+	draw := drawn(seed, forClients)
+	for i := range s.Clients {
+		// Most follow a few topics, each topic has many clients.
+		names := make([]event.Topic, 0, 6)
+		for _, k := range draw.Perm(s.Topics)[:1+draw.IntN(min(6, s.Topics))] {
+			names = append(names, r.Topics[k])
+		}
+		r.Listen(fmt.Sprint("client ", i), names...)
+	}
+	r.Await("all clients have a stream", func() bool {
+		for _, x := range r.Listeners {
+			if x.Opens() == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	return r
+}
+
+func topics(n int) []event.Topic {
+	kinds := [...]string{"news.%d", "quotes.%d", "chat.%d", "jobs.%d"}
+	names := make([]event.Topic, n)
+	for i := range names {
+		names[i] = event.Topic(fmt.Sprintf(kinds[i%len(kinds)], i))
+	}
+	return names
+}
+
+// Listen adds a client of the topics, from the beginning of the run on.
+func (r *Run) Listen(name string, topics ...event.Topic) *referee.Listener {
+	r.T.Helper()
+	x, err := referee.Listen(r.Reader, r.Ledger, name, r.start, topics...)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	r.T.Cleanup(x.Stop)
+	r.Listeners = append(r.Listeners, x)
+	return x
+}
+
+// patience is how long something may take that must come.
+const patience = 60 * time.Second
+
+// Await waits until the condition holds. It fails after a minute, or when the
+// run's time is up.
+func (r *Run) Await(what string, condition func() bool) {
+	r.T.Helper()
+	if !r.comes(condition) {
+		r.T.Fatalf("it never came to this: %s", what)
+	}
+}
+
+// comes waits as Await does, and reports whether the condition holds.
+func (r *Run) comes(condition func() bool) bool {
+	return comes(min(patience, time.Until(r.end)), condition)
+}
+
+// Flow waits until so many more messages have been acknowledged.
+func (r *Run) Flow(messages int) {
+	r.T.Helper()
+	upto := r.Published() + messages
+	r.Await(fmt.Sprintf("%d more messages are acknowledged", messages), func() bool { return r.Published() >= upto })
+}
+
+// Published returns how many messages have been acknowledged.
+func (r *Run) Published() int { return r.Ledger.Tally().Acknowledged }
+
+// Ready waits until all hubs are ready.
+func (r *Run) Ready() {
+	r.T.Helper()
+	r.Await("all hubs are ready", r.Cluster.Ready)
+}
+
+// Last lets a fault last for a time, during which nothing is awaited.
+func (r *Run) Last(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-r.T.Context().Done():
+	}
+}
+
+// run publishes, and lets the fault happen at drawn moments of that.
+func (r *Run) run(fault func(*Run)) {
+	r.T.Helper()
+	r.watch(true)
+	r.press.begin()
+	// The parts of the traffic before, between and behind the faults.
+	draw, sum := drawn(r.press.seed, forMoments), 0.0
+	parts := make([]float64, r.scale.Faults+1)
+	for i := range parts {
+		parts[i] = 0.2 + draw.Float64()
+		sum += parts[i]
+	}
+	for i, part := range parts {
+		r.Flow(int(float64(r.scale.Events) * part / sum))
+		if i < r.scale.Faults {
+			fault(r)
+			r.Ready()
+		}
+	}
+	r.Await("all is published", func() bool { return r.Published() >= r.scale.Events })
+	r.watch(false)
+	r.press.finish()
+}
+
+func (r *Run) watch(watch bool) {
+	for _, x := range r.Listeners {
+		x.Watch(watch)
+	}
+}
+
+// finish waits until all clients have come to the end, which they know by a
+// last message of each topic, and one that comes only now.
+func (r *Run) finish() {
+	r.T.Helper()
+	r.Ready()
+	last := map[event.Topic]int{}
+	for _, topic := range r.Topics {
+		last[topic] = r.press.last(topic)
+	}
+	r.Listen("a newcomer", r.Topics...).Late = true
+	for _, x := range r.Listeners {
+		for _, topic := range x.Topics {
+			if !r.comes(func() bool { return x.Has(last[topic]) }) {
+				r.T.Errorf("%s never came to the end of %s", x.Name, topic)
+				return
+			}
+		}
+	}
+}
+
+// leave ends all clients.
+func (r *Run) leave() {
+	for _, x := range r.Listeners {
+		x.Stop()
+	}
+}
+
+// judge returns what went wrong.
+func (r *Run) judge(c Case) referee.Verdict {
+	allowed := referee.Gaps{}
+	for _, topic := range r.Topics {
+		allowed[topic] = c.Loss
+	}
+	v := referee.Judge(r.Ledger, r.Listeners, allowed)
+	for _, x := range r.Listeners {
+		for reason, count := range x.Gaps() {
+			if !c.allowed(reason) {
+				v.Other += count
+				v.Faults = append(v.Faults, fmt.Sprintf("%s: %d gaps for the reason %s", x.Name, count, reason))
+			}
+		}
+	}
+	return v
+}
+
+// report fills in what can be told of a run at any time.
+func (r *Run) report(row *Row) {
+	tally := r.Ledger.Tally()
+	row.Published, row.NotStored, row.Unknown = tally.Acknowledged, tally.NotStored, tally.Unknown
+	row.Gaps, row.Answers = map[event.Reason]int{}, r.press.answers()
+	for _, x := range r.Listeners {
+		row.Delivered += x.Events()
+		row.Reconnects += max(0, x.Opens()-1)
+		row.Silence = max(row.Silence, x.Silence())
+		for reason, count := range x.Gaps() {
+			row.Gaps[reason] += count
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package torture_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"tickertape/internal/torture"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestTorture runs cases and prints the table of what became of them: all of
+// them at full length by "make torture", and a few short ones with all tests.
+func TestTorture(t *testing.T) {
+	t.Parallel()
+	full := os.Getenv("TORTURE") == "full"
+	cases, scale := torture.Cases(), torture.Full()
+	if !full {
+		cases, scale = chosen(t, cases, short()), torture.Short()
+	}
+	if text := os.Getenv("CASE"); text != "" {
+		cases = chosen(t, torture.Cases(), strings.Split(text, ","))
+	}
+	seed := seed(t)
+	program := torture.Build(t)
+	_, _ = fmt.Fprintf(t.Output(), "seed %d\n%s", seed, torture.Header)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			if !full {
+				t.Parallel()
+			}
+			row := torture.Try(t, c, program, scale, seed)
+			_, _ = fmt.Fprint(t.Output(), row.String())
+			if err := row.Err(); err != nil {
+				t.Errorf("%v\n%s", err, row.Log)
+			}
+		})
+	}
+}
+
+// short are the names of the cases that all tests run.
+func short() []string { return []string{"sub-killed-50", "redis-aof"} }
+
+// seed returns SEED, or one that was never tried.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("SEED")
+	if text == "" {
+		return rand.Uint64()
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seed
+}
+
+func chosen(t *testing.T, cases []torture.Case, names []string) []torture.Case {
+	t.Helper()
+	var some []torture.Case
+	for _, name := range names {
+		i := slices.IndexFunc(cases, func(c torture.Case) bool { return c.Name == name })
+		if i < 0 {
+			t.Fatalf("there is no case %q", name)
+		}
+		some = append(some, cases[i])
+	}
+	return some
+}
