@@ -15,6 +15,7 @@ func ofEpochs() []Defect {
 			About: "a server that came back older passes for the one before: neither run_id nor clock is compared",
 			Edits: []Edit{{publishLua, `local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)`,
 				`local turns = not epoch`}},
+			Cases: []string{"redis-rdb"},
 		},
 		{
 			Name:  "losses-unreported",
@@ -22,6 +23,7 @@ func ofEpochs() []Defect {
 			Edits: []Edit{{beatGo, `			for b.report(ctx) {
 			}
 `, ``}},
+			Cases: []string{"redis-rdb"},
 		},
 		{
 			Name:  "losses-unannounced",
@@ -45,6 +47,7 @@ func ofEpochs() []Defect {
         announced = announced + 1
       end
 `}},
+			Cases: []string{"late-witness"},
 		},
 		{
 			Name:  "losses-unproven",
@@ -55,6 +58,7 @@ func ofEpochs() []Defect {
 `, `    return true
 `},
 			},
+			Cases: []string{"redis-aof"},
 		},
 		{
 			Name:  "wire-unwitnessed",
@@ -62,6 +66,7 @@ func ofEpochs() []Defect {
 			Edits: []Edit{{feedGo, `		f.bus.witness.note(e.Topic, e.Cursor())
 `, `		_ = e
 `}},
+			Cases: []string{"witness-dies"},
 		},
 		{
 			Name:  "floor-unpassed",
@@ -69,6 +74,7 @@ func ofEpochs() []Defect {
 			Edits: []Edit{{callGo, `	floor := l.bus.witness.floor()
 `, `	var floor event.Position
 `}},
+			Cases: []string{"empty-late", "failover-late"},
 		},
 		{
 			Name:  "cursor-unclamped",
@@ -78,6 +84,7 @@ func ofEpochs() []Defect {
 `, `	if _, ok := c.Ended[cursor.Epoch]; ok {
 		return cursor.Position, ""
 `}},
+			Cases: []string{"newcomer-first"},
 		},
 	}
 }

@@ -20,6 +20,7 @@ func ofFeed() []Defect {
 			Name:  "chain-ignored",
 			About: "a hole in the chain of announcements is passed over",
 			Edits: []Edit{chainIgnored},
+			Cases: []string{"announcements-lost"},
 		},
 		{
 			Name:  "clock-first",
@@ -44,6 +45,7 @@ func ofFeed() []Defect {
 	stretch`, `	clock, err := f.early, error(nil)
 	stretch`},
 			},
+			Cases: []string{"sub-killed-50"},
 		},
 		{
 			Name:  "no-bridge",
@@ -54,22 +56,26 @@ func ofFeed() []Defect {
 		f.bus.heard(f, nil)
 	} else if err := f.bridge(ctx, sub); err != nil {
 `}},
+			Cases: []string{"sub-killed-once"},
 		},
 		{
 			Name:  "break-unmended",
 			About: "the logs are not told of a break in the feed: no repair after a reconnect",
 			Edits: []Edit{{feedGo, `stretch.Broken = true`, `stretch.Broken = false`}},
+			Cases: []string{"sub-killed-once"},
 		},
 		{
 			Name:  "active-overlooked",
 			About: "in a break, topics with new events pass for quiet ones",
 			Edits: []Edit{{activeLua, `if tonumber(last) >= since then`, `if tonumber(last) < 0 then`}},
+			Cases: []string{"sub-killed-once"},
 		},
 		{
 			Name:  "beats-unheard",
 			About: "beats need not come back: a dead subscription is not found out",
 			Edits: []Edit{{feedGo, `return f.bus.overdue().After(f.clock.Position) && quiet > 2*beat`,
 				`return false && f.bus.overdue().After(f.clock.Position) && quiet > 2*beat`}},
+			Cases: []string{"deaf"},
 		},
 		{
 			Name:  "other-epoch-heard",
@@ -77,6 +83,7 @@ func ofFeed() []Defect {
 			Edits: []Edit{chainIgnored, {feedGo, `	case a.epoch != f.clock.Epoch || a.run != sub.run:
 `, `	case a.epoch != f.clock.Epoch && false:
 `}},
+			Cases: []string{"two-primaries"},
 		},
 	}
 }

@@ -14,6 +14,7 @@ func ofHistory() []Defect {
 			Name:  "trim-untold",
 			About: "the history does not look for holes before and between events",
 			Edits: []Edit{{historyGo, `if e.Prev.After(c.complete) {`, `if false {`}},
+			Cases: []string{"away-trimmed"},
 		},
 		{
 			Name:  "expiry-untold",
@@ -22,12 +23,14 @@ func ofHistory() []Defect {
 		c.hole(p, end)
 `, `	case !end.After(c.wanted.Upto):
 `}},
+			Cases: []string{"quiet-topics"},
 		},
 		{
 			Name:  "forgotten-untold",
 			About: "topics are dropped from the books without a note up to where they may have had events",
 			Edits: []Edit{{sweepLua, `redis.call('HSET', KEYS[1], 'forgotten', string.format('%.0f-%.0f', ms, seq))
 `, ``}},
+			Cases: []string{"quiet-topics"},
 		},
 		{
 			Name:  "history-unbounded",
@@ -38,6 +41,7 @@ func ofHistory() []Defect {
 				{pieceGo, `p.XRevRangeN(ctx, log, upto.String(), "("+after.String(), int64(count))`,
 					`p.XRevRangeN(ctx, log, "+", "("+after.String(), int64(count))`},
 			},
+			Cases: []string{"replays"},
 		},
 		{
 			Name:  "demoted-read",
@@ -51,6 +55,7 @@ func ofHistory() []Defect {
 `, `	c.page.Epoch = epochs.Epoch
 `},
 			},
+			Cases: []string{"two-primaries"},
 		},
 	}
 }

@@ -21,6 +21,7 @@ func ofHub() []Defect {
 			limit = mark.clock.Position
 		}
 `}},
+			Cases: []string{"sub-killed-50", "sub-killed-once"},
 		},
 		{
 			Name:  "seam-doubled",
@@ -34,30 +35,36 @@ func ofHub() []Defect {
 		src.page = nil
 		return view{source: src, frames: frames, upto: now.Position}, true
 `}},
+			Cases: []string{"hub-killed", "hubs-rolled"},
 		},
 		{
 			Name:  "gap-swallowed",
 			About: "a hole is not told",
 			Edits: []Edit{{takeGo, `return f.hole() && f.position().After(src.told) &&`, `return false && f.position().After(src.told) &&`}},
+			Cases: []string{"away-trimmed"},
 		},
 		{
 			Name:  "log-begins-early",
-			About: "where a log begins is read before its place among the logs is taken",
+			About: "where a log begins is read a millisecond before its place among the logs is taken",
 			Edits: []Edit{{hubGo, `func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 	h.mu.Lock()
 `, `func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 	now := h.mark.Load().clock
+	time.Sleep(time.Millisecond)
 	h.mu.Lock()
 `}, {hubGo, `newLog(t, h.mark.Load().clock)`, `newLog(t, now)`}},
+			Cases: []string{"hub-killed", "hubs-rolled"},
 		},
 		{
 			Name:  "log-begins-amid",
-			About: "a log may begin in the middle of a stretch: outside the feed's lock",
+			About: "a log may begin in the middle of a stretch: outside the feed's lock, for 50 µs behind each event",
 			Edits: []Edit{{hubGo, `		h.append(&frame{event: e}, complete)
 `, `		h.append(&frame{event: e}, complete)
 		h.mu.RUnlock()
+		time.Sleep(50 * time.Microsecond)
 		h.mu.RLock()
 `}},
+			Cases: []string{"hubs-rolled", "hub-killed"},
 		},
 		{
 			Name:  "cursor-first",
@@ -70,22 +77,26 @@ func ofHub() []Defect {
 }
 
 // forewarn tells`}},
+			Cases: []string{"sub-killed-once"},
 		},
 		{
 			Name:  "hole-told-late",
 			About: "a hole is told only where it ends, behind other topics' events in it",
 			Edits: []Edit{{takeGo, `		dst = s.forewarn(dst, views, next)
 `, ``}},
+			Cases: []string{"hole-cut"},
 		},
 		{
 			Name:  "replay-quiet",
 			About: "an opening replay tells of no hole before its opening, even of what went since",
 			Edits: []Edit{{takeGo, `f.gap.Since.After(s.cursor.Opened)`, `f.position().After(s.cursor.Opened)`}},
+			Cases: []string{"replays"},
 		},
 		{
 			Name:  "replay-complains",
 			About: "an opening replay tells of what was gone before it was asked for",
 			Edits: []Edit{{takeGo, ` && f.gap.Since.After(s.cursor.Opened)`, ``}},
+			Cases: []string{"replays"},
 		},
 		{
 			Name:  "ahead-is-bad",
@@ -94,6 +105,7 @@ func ofHub() []Defect {
 `, `		s.judge(mark.clock)
 		s.settled = true
 `}},
+			Cases: []string{"clients-moved"},
 		},
 		{
 			Name:  "slow-reader-skips",
@@ -101,6 +113,7 @@ func ofHub() []Defect {
 			Edits: []Edit{{logGo, `	if !l.floor.After(after) {
 `, `	if !l.floor.After(after) || s.live {
 `}},
+			Cases: []string{"slow-readers"},
 		},
 		{
 			Name:  "topics-unmerged",
@@ -109,6 +122,7 @@ func ofHub() []Defect {
 `, `				next, found = v.frames[0].position(), true
 				break
 `}},
+			Cases: []string{"sub-killed-once"},
 		},
 	}
 }

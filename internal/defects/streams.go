@@ -25,12 +25,14 @@ func ofStreamsIn() []Defect {
 	}
 }
 `}},
+			Cases: []string{"redis-aof"},
 		},
 		{
 			Name:  "stream-numbered-anew",
 			About: "each part of a stream in has the numbers of its first one",
 			Edits: []Edit{{ingestGo, `	numbers.first += int64(t.Published + t.Duplicates)
 `, ``}},
+			Cases: []string{"sub-killed-once"},
 		},
 	}
 }
