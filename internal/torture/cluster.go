@@ -30,7 +30,9 @@ type Cluster struct {
 	Sentinels *redistest.Sentinels // nil, or what the store is
 	Nodes     *redistest.Cluster   // the same
 
-	t testing.TB
+	t       testing.TB
+	options Options
+	url     string // of the store
 }
 
 // Start starts a cluster and returns when all of it works.
@@ -39,12 +41,10 @@ func Start(t testing.TB, o Options) *Cluster {
 	if o.Hubs == 0 {
 		o.Hubs = 3
 	}
-	c := &Cluster{t: t}
-	url := c.startStore(t, o)
+	c := &Cluster{t: t, options: o}
+	c.startStore()
 	for range o.Hubs {
-		h := newHub(t, o.Program, url, o.Env, o.Store == Alone)
-		h.Start()
-		c.Hubs = append(c.Hubs, h)
+		c.Hubs = append(c.Hubs, c.startHub())
 	}
 	c.Balancer = startBalancer(t, c.Hubs)
 	c.Edge = redistest.StartProxy(t, c.Balancer.Addr)
@@ -52,6 +52,14 @@ func Start(t testing.TB, o Options) *Cluster {
 		t.Fatal("the cluster never came to work")
 	}
 	return c
+}
+
+// startHub starts one more hub, of which the balancer does not know.
+func (c *Cluster) startHub() *Hub {
+	c.t.Helper()
+	h := newHub(c.t, c.options.Program, c.url, c.options.Env, c.options.Store == Alone)
+	h.Start()
+	return h
 }
 
 // Ready reports whether all hubs are ready.
@@ -68,12 +76,23 @@ func (c *Cluster) Ready() bool {
 // connection of its own. It ends with the test.
 func (c *Cluster) Client(o client.Options) *client.Client {
 	c.t.Helper()
+	return c.clientOf(c.Edge.Addr, o)
+}
+
+// ClientAt is Client for one hub, without a balancer or a proxy before it.
+func (c *Cluster) ClientAt(h *Hub) *client.Client {
+	c.t.Helper()
+	return c.clientOf(h.Addr, client.Options{})
+}
+
+func (c *Cluster) clientOf(addr string, o client.Options) *client.Client {
+	c.t.Helper()
 	if o.Transport == nil {
 		transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
 		c.t.Cleanup(transport.CloseIdleConnections)
 		o.Transport = transport
 	}
-	cl, err := client.New("http://"+c.Edge.Addr, o)
+	cl, err := client.New("http://"+addr, o)
 	if err != nil {
 		c.t.Fatal(err)
 	}

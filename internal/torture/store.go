@@ -1,10 +1,6 @@
 package torture
 
-import (
-	"testing"
-
-	"tickertape/internal/redistest"
-)
+import "tickertape/internal/redistest"
 
 // Store is what kind of Redis a cluster has.
 type Store uint8
@@ -15,18 +11,18 @@ const (
 	InCluster                // a Redis Cluster
 )
 
-// startStore starts the cluster's Redis and returns its URL.
-func (c *Cluster) startStore(t testing.TB, o Options) (url string) {
-	t.Helper()
-	switch o.Store {
+// startStore starts the cluster's Redis.
+func (c *Cluster) startStore() {
+	c.t.Helper()
+	switch args := c.options.Redis; c.options.Store {
 	case BySentinels:
-		c.Sentinels = redistest.StartSentinels(t, o.Redis...)
-		return c.Sentinels.URL
+		c.Sentinels = redistest.StartSentinels(c.t, args...)
+		c.url = c.Sentinels.URL
 	case InCluster:
-		c.Nodes = redistest.StartCluster(t, o.Redis...)
-		return c.Nodes.URL
+		c.Nodes = redistest.StartCluster(c.t, args...)
+		c.url = c.Nodes.URL
 	default:
-		c.Redis = redistest.Start(t, o.Redis...)
-		return c.Redis.URL
+		c.Redis = redistest.Start(c.t, args...)
+		c.url = c.Redis.URL
 	}
 }
