@@ -189,6 +189,9 @@ func (s *Subscriber) notice(src *source, f *frame) GapNotice {
 	}
 	after, resumed := s.cursor.String(), s.cursor
 	resumed.Position = f.position()
+	if clock := s.hub.mark.Load().clock; clock.Epoch == s.cursor.Epoch {
+		resumed.Epoch = clock.EpochOf(resumed.Position) // as the events around it have it
+	}
 	return GapNotice{Topic: src.log.topic, Reason: reason, After: &after, ResumedAt: resumed.String()}
 }
 

@@ -107,6 +107,7 @@ type stream struct {
 	woken chan struct{}
 	got   []string // "topic text", "gap topic reason"
 	id    string   // seen last
+	last  map[event.Topic]event.Cursor
 }
 
 // Wake implements hub.Waker.
@@ -119,7 +120,7 @@ func (s *stream) Wake(*hub.Subscriber) {
 
 func (n *node) open(from hub.Start, topics ...event.Topic) *stream {
 	n.t.Helper()
-	s := &stream{t: n.t, woken: make(chan struct{}, 1)}
+	s := &stream{t: n.t, woken: make(chan struct{}, 1), last: map[event.Topic]event.Cursor{}}
 	sub, err := n.hub.Subscribe(hub.Request{Topics: topics, From: from, Form: hub.Envelope}, s)
 	if err != nil {
 		n.t.Fatal(err)
@@ -170,6 +171,7 @@ func (s *stream) read(text []byte) {
 				s.t.Fatal(err)
 			}
 			s.got = append(s.got, fmt.Sprint("gap ", n.Topic, " ", n.Reason))
+			s.rises(n.Topic, n.ResumedAt)
 			continue
 		}
 		var v event.Envelope
@@ -181,7 +183,22 @@ func (s *stream) read(text []byte) {
 			s.t.Fatal(err)
 		}
 		s.got = append(s.got, fmt.Sprint(v.Topic, " ", data.Text))
+		s.rises(v.Topic, v.ID)
 	}
+}
+
+// rises checks that what comes of a topic stands behind what came before: in
+// the same epoch or a later one.
+func (s *stream) rises(topic event.Topic, id string) {
+	s.t.Helper()
+	c, err := event.ParseCursor(id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if last := s.last[topic]; c.Epoch.Number < last.Epoch.Number || c.Epoch.Number == last.Epoch.Number && !c.Position.After(last.Position) {
+		s.t.Errorf("%q of %s came at %v of epoch %d, behind %v of epoch %d", s.got, topic, c.Position, c.Epoch.Number, last.Position, last.Epoch.Number)
+	}
+	s.last[topic] = c
 }
 
 // ends reads on until the block comes, and returns all since the last call.
