@@ -44,7 +44,7 @@ var advice = []hint{
 	{"LOADING", "Redis is loading its data"},
 	{"MASTERDOWN", "this Redis is a replica without its primary"},
 	{"NOREPLICAS", "Redis has fewer replicas than min-replicas-to-write asks for"},
-	{"MOVED", "this is a Redis Cluster, and another node has the hub's slot; --redis names a Cluster as redis+cluster://host:6379"},
+	{"MOVED", "another node of the Redis Cluster has the hub's slot; hubs look for it if --redis names the Cluster, as redis+cluster://host:6379"},
 	{"ASK", movingSlot},
 	{"TRYAGAIN", movingSlot},
 	{"CLUSTERDOWN", "the Redis Cluster is down: a part of it has no primary, or this node sees too few of the others"},

@@ -25,7 +25,7 @@ func TestExplain(t *testing.T) {
 		err  error
 		want string
 	}{
-		{refusal("MOVED 866 10.1.2.3:6379"), "this is a Redis Cluster, and another node has the hub's slot; --redis names a Cluster as redis+cluster://host:6379 (Redis says: MOVED)"},
+		{refusal("MOVED 866 10.1.2.3:6379"), "another node of the Redis Cluster has the hub's slot; hubs look for it if --redis names the Cluster, as redis+cluster://host:6379 (Redis says: MOVED)"},
 		{refusal("ERR no such thing script: 868a771d, on @user_script:218."), "an error of Redis: ERR no such thing"},
 		{fmt.Errorf("a check: %w", reset), "the connection to Redis failed: connection reset by peer"},
 		{&net.OpError{Op: "read", Net: "tcp", Addr: here, Err: reset}, "the connection to Redis failed: read: connection reset by peer"},
