@@ -57,7 +57,7 @@ faults: ## the fault tests at full length, one after the other
 simulation: ## runs of whole clusters in made-up time, by seed; SEEDS=n says how many
 	go test -count=1 -timeout 10h -run TestSimulation ./internal/simulation/ -seeds=$(or $(SEEDS),20000)
 
-torture: ## the table of faults; CASE=name,name and SEED=n repeat some
+torture: ## the table of faults; CASE=name,name and SEED=n repeat some, TORTURE_TABLE=file keeps it
 	@scripts/need redis-server haproxy
 	TORTURE=full go test -count=1 -v -run 'TestTorture$$' -timeout 3h ./internal/torture/
 

@@ -71,7 +71,7 @@ func startNode(t testing.TB, number int, args []string) *Member {
 		"--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", m.port(), "--cluster-announce-bus-port", m.busPort(),
 		"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--save", "", "--appendonly", "no"}, args)
 	port := ""
-	m.Server = start(t, passwordIn(args), func(*Server) []string {
+	m.Server = start(t, passwordIn(args), nil, func(*Server) []string {
 		if m.Server == nil { // another one for each try, until it has started once
 			addr, err := proctest.FreeAddr()
 			if err != nil {

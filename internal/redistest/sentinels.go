@@ -74,7 +74,7 @@ func (s *Sentinels) startSentinel(number int) *Member {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	m.Server = start(s.t, s.password, func(*Server) []string { return append([]string{config, "--sentinel"}, m.args()...) })
+	m.Server = start(s.t, s.password, nil, func(*Server) []string { return append([]string{config, "--sentinel"}, m.args()...) })
 	m.Proxy.Target(m.Addr)
 	m.hurry()
 	return m
