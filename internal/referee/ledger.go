@@ -94,10 +94,11 @@ func (l *Ledger) text(number int) string { return strconv.Itoa(number) + l.paddi
 
 // number returns which publish the text belongs to, or -1.
 func (l *Ledger) number(text string) int {
-	n, err := strconv.Atoi(strings.TrimSuffix(text, l.padding))
+	digits, padded := strings.CutSuffix(text, l.padding)
+	n, err := strconv.Atoi(digits)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil || n < 0 || n >= len(l.entries) || text != l.text(n) {
+	if err != nil || !padded || n < 0 || n >= len(l.entries) || digits != strconv.Itoa(n) {
 		return -1
 	}
 	return n

@@ -55,12 +55,14 @@ func Cases() []Case {
 	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases())
 }
 
-// Scale is how much a run does.
+// Scale is how much a run does. Size and Follow have defaults.
 type Scale struct {
 	Events  int // acknowledged, at least
 	Rate    int // events a second
+	Size    int // bytes of each, about. 50
 	Clients int
 	Topics  int
+	Follow  int // topics that a client follows, at most. 6
 	Faults  int // how often the fault happens
 }
 

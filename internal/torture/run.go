@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -38,12 +39,18 @@ type Run struct {
 // same topics, faults and moments.
 func Try(t testing.TB, c Case, program string, s Scale, seed uint64) Row {
 	t.Helper()
+	return attempt(t, c, program, s, seed, func(r *Run) { r.run(c.Do) })
+}
+
+// attempt runs a case's traffic.
+func attempt(t testing.TB, c Case, program string, s Scale, seed uint64, traffic func(*Run)) Row {
+	t.Helper()
 	row := Row{Name: c.Name, Fault: c.Fault, Seed: seed}
 	began := time.Now()
 	row.Stuck, row.Log = try(t, func(t testing.TB) {
 		r := newRun(t, c, program, s, seed)
 		t.Cleanup(func() { r.report(&row) })
-		r.run(c.Do)
+		traffic(r)
 		r.finish()
 		r.leave()
 		row.Verdict = r.judge(c)
@@ -68,7 +75,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	if c.Limit == 0 {
 		c.Limit = 3 * time.Minute
 	}
-	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics),
+	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(cmp.Or(s.Size, 50)), Topics: topics(s.Topics),
 		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, end: time.Now().Add(c.Limit)}
 	env := c.Hub
 	if c.Age > 0 {
@@ -87,7 +94,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	for i := range s.Clients {
 		// Most follow a few topics, each topic has many clients.
 		names := make([]event.Topic, 0, 6)
-		for _, k := range draw.Perm(s.Topics)[:1+draw.IntN(min(6, s.Topics))] {
+		for _, k := range draw.Perm(s.Topics)[:1+draw.IntN(min(cmp.Or(s.Follow, 6), s.Topics))] {
 			names = append(names, r.Topics[k])
 		}
 		r.Listen(fmt.Sprint("client ", i), names...)
@@ -190,8 +197,7 @@ func (r *Run) Last(d time.Duration) {
 // run publishes, and lets the fault happen at drawn moments of that.
 func (r *Run) run(fault func(*Run)) {
 	r.T.Helper()
-	r.watch(true)
-	r.press.begin()
+	end := r.traffic()
 	for _, messages := range r.Moments[:r.scale.Faults] {
 		r.Flow(messages)
 		fault(r)
@@ -199,8 +205,17 @@ func (r *Run) run(fault func(*Run)) {
 	}
 	r.Flow(r.Moments[r.scale.Faults])
 	r.Await("all is published", func() bool { return r.Published() >= r.scale.Events })
-	r.watch(false)
-	r.press.finish()
+	end()
+}
+
+// traffic begins to publish, until the function that it returns is called.
+func (r *Run) traffic() (end func()) {
+	r.watch(true)
+	r.press.begin()
+	return func() {
+		r.watch(false)
+		r.press.finish()
+	}
 }
 
 func (r *Run) watch(watch bool) {
