@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type Run struct {
 	end   time.Time // of the time that the run has
 	start string    // a cursor behind which everything is
 	press *press
+	notes []string
 	late  int // by how many hours the clock of the present Redis is behind
 }
 
@@ -165,6 +167,9 @@ func (r *Run) Ready() {
 	r.Await("all hubs are ready", r.Cluster.Ready)
 }
 
+// Note adds what was drawn to the words of the row.
+func (r *Run) Note(words string) { r.notes = append(r.notes, words) }
+
 // AnyHub draws a hub.
 func (r *Run) AnyHub() *Hub { return r.Hubs[r.Rand.IntN(len(r.Hubs))] }
 
@@ -245,6 +250,9 @@ func (r *Run) judge(c Case) referee.Verdict {
 
 // report fills in what can be told of a run at any time.
 func (r *Run) report(row *Row) {
+	if r.notes != nil {
+		row.Fault += ": " + strings.Join(r.notes, "; ")
+	}
 	tally := r.Ledger.Tally()
 	row.Published, row.NotStored, row.Unknown = tally.Acknowledged, tally.NotStored, tally.Unknown
 	row.Gaps, row.Answers = map[event.Reason]int{}, r.press.answers()
