@@ -41,15 +41,26 @@ func (c *court) checkMissing(v *view, topic event.Topic) {
 	}
 }
 
-// toldOf returns the gap of which the listener was told that speaks of the
-// event.
+// toldOf returns a gap of which the listener was told that speaks of the event.
 func (c *court) toldOf(v *view, h *happening) (gap sightedGap, told bool) {
 	for _, g := range v.gaps {
-		if g.Topic == c.entries[h.number].topic && c.reaches(g, h) {
+		if g.Topic == c.entries[h.number].topic && c.speaksOf(g, h) {
 			return g, true
 		}
 	}
 	return sightedGap{}, false
+}
+
+// speaksOf reports whether the gap can speak of the event, which the listener
+// misses: it lies before the gap's end. What the store lost may be told behind
+// events that are younger; all else that is missing lies behind what the
+// listener had when it was told.
+func (c *court) speaksOf(g sightedGap, h *happening) bool {
+	if g.Reason == event.StoreLost || g.Reason == event.BadCursor {
+		return c.reaches(g, h)
+	}
+	p := h.place().position
+	return !p.After(g.resumed.Position) && (h.at == place{} || p.After(g.after.Position))
 }
 
 // reaches reports whether the event stands before the end of the gap; or does
@@ -134,7 +145,7 @@ func (c *court) justified(v *view, g sightedGap) bool {
 	if g.Reason != event.StoreLost {
 		for _, i := range v.missed {
 			h := &c.events[i]
-			if c.entries[h.number].topic == g.Topic && h.place().position.After(g.after.Position) && c.reaches(g, h) {
+			if c.entries[h.number].topic == g.Topic && c.speaksOf(g, h) {
 				return true
 			}
 		}
@@ -142,9 +153,33 @@ func (c *court) justified(v *view, g sightedGap) bool {
 	for _, i := range c.topics[g.Topic] {
 		h := &c.events[i]
 		unseen := c.allowed[g.Topic] != NoLoss && h.at == (place{}) && c.entries[h.number].outcome == unknown
-		if (unseen || h.missed && g.Reason == event.StoreLost) && c.reaches(g, h) {
+		if (unseen || h.missed && g.Reason == event.StoreLost) && c.speaksOf(g, h) {
 			return true
 		}
 	}
-	return false
+	return g.Reason == event.Expired && c.forgotten(g)
+}
+
+// forgotten reports whether the store may have forgotten the topic as a whole
+// before the gap was told, so that nobody knew any more what there was: if for
+// longer than the ledger's age nothing was stored around the gap's end.
+func (c *court) forgotten(g sightedGap) bool {
+	var before, behind *happening
+	for _, i := range c.topics[g.Topic] {
+		h := &c.events[i]
+		switch {
+		case h.at == (place{}):
+		case !h.at.position.After(g.resumed.Position):
+			if before == nil || h.at.position.After(before.at.position) {
+				before = h
+			}
+		case behind == nil || behind.at.position.After(h.at.position):
+			behind = h
+		}
+	}
+	if c.age == 0 || before == nil || behind == nil {
+		return c.age > 0
+	}
+	answered := c.entries[behind.number].answered
+	return answered.IsZero() || answered.Sub(c.entries[before.number].began) > c.age
 }

@@ -1,6 +1,8 @@
 package referee
 
 import (
+	"time"
+
 	"tickertape/internal/event"
 )
 
@@ -32,8 +34,9 @@ const (
 //     holds for what the store has kept, and within each epoch; and to nobody
 //     an epoch came behind a later one.
 //   - No gap was told where nothing is missing: to anybody if the store lost it,
-//     else to the listener itself. To see what the store lost of what all had,
-//     one of the listeners has to start when all is over.
+//     else to the listener itself, or if its topic may have been forgotten. To
+//     see what the store lost of what all had, one of the listeners has to start
+//     when all is over.
 //
 // The listeners' streams and the publishers should have come to their end. It
 // takes a time that grows with what came to the listeners, and for those who
@@ -60,6 +63,7 @@ type court struct {
 	Verdict
 	allowed Gaps
 	lossy   bool // something may be lost
+	age     time.Duration
 	entries []publish
 
 	// events are the entries, each where it stands; behind them those places
@@ -93,7 +97,7 @@ type happening struct {
 
 func newCourt(l *Ledger, allowed Gaps) *court {
 	entries, odd := l.snapshot()
-	c := &court{allowed: allowed, entries: entries, events: make([]happening, len(entries)),
+	c := &court{allowed: allowed, age: l.age, entries: entries, events: make([]happening, len(entries)),
 		more: map[int32][]int32{}, topics: map[event.Topic][]int32{}, had: make([]int32, len(entries)), dues: map[stretch]int{}, began: map[uint32]event.Position{}}
 	for _, loss := range allowed {
 		c.lossy = c.lossy || loss != NoLoss

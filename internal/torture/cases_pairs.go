@@ -15,11 +15,11 @@ import (
 func pairCases() []Case {
 	var cases []Case
 	for i := range 3 {
-		cases = append(cases, Case{Name: fmt.Sprintf("pair-%d", i+1), Fault: "two faults at once", Redis: slices.Concat(durable, soon),
+		cases = append(cases, Case{Name: fmt.Sprintf("pair-%d", i+1), Fault: "two faults at once", Redis: slices.Concat(durable, soon), Hub: hasty,
 			Limit: 8 * time.Minute, Do: func(r *Run) { pair(r, false) }})
 	}
 	for i := range 2 {
-		cases = append(cases, Case{Name: fmt.Sprintf("pair-lossy-%d", i+1), Fault: "two faults at once", Redis: soon,
+		cases = append(cases, Case{Name: fmt.Sprintf("pair-lossy-%d", i+1), Fault: "two faults at once", Redis: soon, Hub: hasty,
 			Loss: referee.MayLose, Limit: 8 * time.Minute, Do: func(r *Run) { pair(r, true) }})
 	}
 	return cases
