@@ -3,6 +3,7 @@ package torture
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ type Run struct {
 
 // Try runs a case, with a hub program as Build returns it, and returns what
 // became of it: whatever goes wrong is in the Row. The same seed draws the
-// same topics, faults and moments.
+// same topics, faults and moments, for each case others.
 func Try(t testing.TB, c Case, program string, s Scale, seed uint64) Row {
 	t.Helper()
 	return attempt(t, c, program, s, seed, func(r *Run) { r.run(c.Do) })
@@ -72,8 +73,16 @@ const (
 
 func drawn(seed, purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
 
+// of returns a case's own seed: two cases draw differently.
+func (c *Case) of(seed uint64) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(c.Name)) // which never fails
+	return seed ^ h.Sum64()
+}
+
 func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	t.Helper()
+	seed = c.of(seed)
 	if c.Limit == 0 {
 		c.Limit = 3 * time.Minute
 	}
