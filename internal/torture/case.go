@@ -33,6 +33,11 @@ type Case struct {
 	// Reasons are those that a gap may give. None: store_lost.
 	Reasons []event.Reason
 
+	// Beside says that Do neither touches Redis, nor hubs' ways to it but to make
+	// them worse, and bears that Redis is away: it can happen beside a fault of
+	// Redis, in a goroutine of its own.
+	Beside bool
+
 	// Do makes the fault happen once, and returns when what it harmed is on
 	// its way to be whole again: what is not within the Run's limit fails. It
 	// draws what it draws from the Run, and may fail its T.
@@ -51,7 +56,10 @@ func (c *Case) allowed(reason event.Reason) bool {
 }
 
 // Cases returns all of them, in the order of the table.
-func Cases() []Case {
+func Cases() []Case { return slices.Concat(single(), pairCases()) }
+
+// single returns those of one fault each.
+func single() []Case {
 	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases())
 }
 
