@@ -21,6 +21,7 @@ type Case struct {
 	Name  string // in one word: CASE=…
 	Fault string // in the words of the table
 
+	Store Store
 	Redis []string // arguments of redis-server
 	Hub   []string // environment of the hubs, like "HUB_RETAIN_AGE=5s"
 
@@ -60,7 +61,7 @@ func Cases() []Case { return slices.Concat(single(), pairCases()) }
 
 // single returns those of one fault each.
 func single() []Case {
-	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases())
+	return slices.Concat(redisCases(), wayCases(), failoverCases(), haCases(), hubCases(), clientCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.

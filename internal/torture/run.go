@@ -93,7 +93,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 		r.Ledger.KeepFor(c.Age)
 		env = append(slices.Clone(env), "HUB_RETAIN_AGE="+c.Age.String())
 	}
-	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: env})
+	r.Cluster = Start(t, Options{Program: program, Store: c.Store, Redis: c.Redis, Env: env})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
 	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: "torture.start"})
