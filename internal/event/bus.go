@@ -45,6 +45,7 @@ type Stretch struct {
 // Loss tells that events of a topic are gone that the feed has handed over.
 type Loss struct {
 	Topic Topic
+	Prev  Position // the topic's before the gap's, as of events
 	Gap   Gap
 }
 

@@ -195,3 +195,25 @@ func TestStoreAheadByAnEpoch(t *testing.T) {
 		expect(t, "a cursor ahead of the feed", known, "3")
 	})
 }
+
+// A log that begins with a loss reaches back to what stood before it: nobody is
+// told of a gap between the two.
+func TestLogBeginsWithALoss(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		keep := subscribe(t, h, &bell{}, hub.Start{}, "a")
+		defer keep.Close()
+		events := b.publish("a", "1", "2")
+		b.publish("b", "x")
+		b.mend()
+		b.lose("a")
+		b.publish("a", "3", "4")
+		b.mu.Lock()
+		b.kept["a"] = append(b.kept["a"][:2:2], b.kept["a"][3:]...) // the Prev of 4 says that there was 3
+		b.mu.Unlock()
+		again, before := subscribe(t, h, &bell{}, from(events[1]), "a"), subscribe(t, h, &bell{}, from(events[0]), "a")
+		defer again.Close()
+		defer before.Close()
+		expect(t, "a return", again, "a:store_lost 3 4")
+		expect(t, "a return from before", before, "2 a:store_lost 3 4")
+	})
+}

@@ -127,6 +127,9 @@ func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error)
 	if answer.Epoch != now.Epoch || answer.Upto == r.After && !l.close(&answer, now.Position) {
 		return nil, errRunning
 	}
+	if r.Last > 0 && l.reaches(answer) {
+		answer.Upto, answer.Events, answer.Gaps = answer.After, nil, nil
+	}
 	pages := newPages(l, answer, h.options.PageEvents, r.bytes)
 	if r.Last > 0 {
 		pages[0].last, pages[0].opened = r.Last, r.Upto
@@ -170,8 +173,7 @@ func (l *log) deliver(pages []*page) []*page {
 // to have stood there, or the watermark has passed the hole's end. In that
 // case the log would have the topic's events up to there, so the end is not
 // one of them but the forgotten position, and the loss of something before the
-// log begins cannot be excluded. If the end is a loss that the feed has brought,
-// the log tells of it in its place, and the page does not.
+// log begins cannot be excluded.
 func (l *log) close(page *event.Page, watermark event.Position) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,10 +185,6 @@ func (l *log) close(page *event.Page, watermark event.Position) bool {
 		if !l.floor.After(page.After) {
 			return false
 		}
-		if l.tells(end) {
-			page.Gaps, page.Upto = nil, l.floor
-			return true
-		}
 		if !l.proven && end.After(watermark) {
 			return false
 		}
@@ -196,9 +194,13 @@ func (l *log) close(page *event.Page, watermark event.Position) bool {
 	return true
 }
 
-// tells reports whether the log has a hole at p. l.mu is held.
-func (l *log) tells(p event.Position) bool {
-	frames := l.frames[l.head:]
-	i := len(frames) - len(behind(frames, p))
-	return i > 0 && frames[i-1].hole() && frames[i-1].position() == p
+// reaches reports whether the log may still have some of what the page says is
+// lost. All that counts of such a page is where it begins, or the stream would
+// tell of a gap from the page, and go on with events before its end from the
+// log.
+func (l *log) reaches(page event.Page) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(page.Gaps)
+	return n > 0 && page.Gaps[n-1].Position.After(l.floor)
 }

@@ -172,7 +172,9 @@ func (h *Hub) Feed(s event.Stretch) {
 		h.append(&frame{event: e}, complete)
 	}
 	for _, l := range s.Losses {
-		h.append(holeFrame(l.Topic, l.Gap), complete)
+		f := holeFrame(l.Topic, l.Gap)
+		f.event.Prev = l.Prev
+		h.append(f, complete)
 	}
 	h.mark.Store(&watermark{clock: s.Clock, at: time.Now()})
 	h.mu.RUnlock()

@@ -56,7 +56,7 @@ func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 		l.restart(prev, h)
 		l.proven = true
 	}
-	if l.head == len(l.frames) && !f.hole() && !prev.After(l.floor) {
+	if l.head == len(l.frames) && !prev.After(l.floor) {
 		l.floor, l.proven = prev, true // nothing of the topic lay between
 	}
 	l.frames = append(l.frames, f)

@@ -54,6 +54,35 @@ func TestLossInAReplayIsSaid(t *testing.T) {
 	}
 }
 
+// The store has trimmed what a node that lags behind it still has: a stream that
+// begins with the last events tells of no gap where the node goes on with them.
+func TestTailOfWhatTheLogStillHas(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		b.publish("a", "0")
+		b.publish("b", "0")
+		first := subscribe(t, h, &bell{}, hub.Start{}, "a", "b")
+		defer first.Close()
+		b.publish("b", "x")
+		trimmed := b.publish("a", "1", "2")[1].Position
+		b.mu.Lock()
+		b.kept["a"] = nil
+		b.gaps["a"] = []event.Gap{{Position: trimmed, Since: event.Position{MS: 2000}, Reason: event.Trimmed}}
+		b.mu.Unlock()
+		s := subscribe(t, h, &bell{}, hub.Start{Last: 5}, "a", "b")
+		defer s.Close()
+		var seen string
+		for range 8 {
+			seen += takeOne(s)
+		}
+		if strings.Contains(seen, `"topic":"a"`) && strings.Contains(seen, "data: 2") {
+			t.Errorf("a gap, and then what it said is gone:\n%s", seen)
+		}
+		if !strings.Contains(seen, "data: x") || !strings.Contains(seen, "data: 2") && !strings.Contains(seen, `"topic":"a"`) {
+			t.Errorf("something is missing:\n%s", seen)
+		}
+	})
+}
+
 // lagging is a bus whose feed the test brings by hand, behind the store.
 type lagging struct {
 	*membus.Bus

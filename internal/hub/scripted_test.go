@@ -73,11 +73,11 @@ func (b *scripted) publish(topic event.Topic, texts ...string) []event.Event {
 func (b *scripted) lose(topic event.Topic) event.Position {
 	b.mu.Lock()
 	p := b.tick()
-	gap := event.Gap{Position: p, Since: p, Reason: event.StoreLost}
-	b.gaps[topic] = append(b.gaps[topic], gap)
+	loss := event.Loss{Topic: topic, Prev: b.last[topic], Gap: event.Gap{Position: p, Since: p, Reason: event.StoreLost}}
+	b.gaps[topic] = append(b.gaps[topic], loss.Gap)
 	b.last[topic] = p
 	b.mu.Unlock()
-	b.sink.Feed(event.Stretch{Clock: b.clock, Losses: []event.Loss{{Topic: topic, Gap: gap}}})
+	b.sink.Feed(event.Stretch{Clock: b.clock, Losses: []event.Loss{loss}})
 	return p
 }
 
@@ -108,6 +108,10 @@ func (b *scripted) turn(end event.Position) {
 			left++
 		}
 		b.kept[topic] = list[:left:left]
+		b.last[topic] = event.Position{}
+		if left > 0 {
+			b.last[topic] = list[left-1].Position
+		}
 	}
 	b.clock.Epoch.Number++
 	b.clock.Ended, b.clock.Began = ended, b.tick()

@@ -27,6 +27,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -52,7 +53,10 @@ type Options struct {
 	// Dial makes each connection to Redis; TLS, where the URL asks for it, is
 	// laid over it. nil: as net.Dialer does
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	Log  *slog.Logger
+	// Random draws a number from 0 to below n, for what has to differ from
+	// node to node. nil: as math/rand does; a simulation repeats its own
+	Random func(n int64) int64
+	Log    *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -71,6 +75,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Random == nil {
+		o.Random = rand.Int64N
 	}
 	return o
 }
@@ -242,6 +249,11 @@ func (b *Bus) judge(policy string) {
 		b.policy = fmt.Errorf("the maxmemory-policy of Redis is %s, which may drop events in silence; it has to be noeviction", policy)
 		b.log.Error("wrong setting", slog.Any("error", b.policy))
 	}
+}
+
+// pause returns d ± 50 %.
+func (b *Bus) pause(d time.Duration) time.Duration {
+	return d/2 + time.Duration(b.options.Random(int64(d)))
 }
 
 // reason returns why the lane does not work, or other if it does.

@@ -62,7 +62,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	if len(names) == 0 {
 		number = 0
 	}
-	a.args = append(a.args, s.run, number, floor.String(), formatEpoch(c.known.Epoch), nonce(),
+	a.args = append(a.args, s.run, number, floor.String(), formatEpoch(c.known.Epoch), o.Random(1<<32),
 		o.Retention.Messages, o.Retention.Bytes, o.Retention.Age.Milliseconds(), o.RememberKeys.Milliseconds(),
 		k.wire(), l.name, len(names), len(c.groups), c.known.Position.String(), o.RememberProducers.Milliseconds())
 	for _, t := range names {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"tickertape/internal/event"
@@ -51,7 +50,7 @@ func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
 		if time.Since(begin) > longPause {
 			pause = firstPause
 		}
-		wait(ctx, pause/2+rand.N(pause))
+		wait(ctx, b.pause(pause))
 		pause = min(2*pause, longPause)
 	}
 }

@@ -157,15 +157,20 @@ func (c *collector) add(p piece) (done bool, err error) {
 // end finds out what is missing behind the last event of the range: what
 // stands behind it tells, or else the topic's last position.
 func (c *collector) end(p piece) {
-	end := p.state.last
+	end, s := p.state.last, p.state
 	if p.next != nil {
 		end = p.next.Prev
+	}
+	if loss := end; loss.After(c.wanted.Upto) && (loss == s.lost || p.next != nil && loss.After(s.gone)) {
+		// That is told behind the range. What is missing here went before.
+		if end = s.gone; loss == s.lost {
+			end = event.Latest(s.gone, s.before)
+		}
 	}
 	switch {
 	case !end.After(c.complete):
 	case !end.After(c.wanted.Upto):
 		c.hole(p, end)
-	case end == p.state.lost && !p.state.before.After(c.complete): // that is told behind the range
 	case c.complete != c.page.After:
 		c.page.Upto = c.complete // what follows tells of the hole
 	default:

@@ -3,9 +3,7 @@ package redisbus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -94,7 +92,7 @@ func (l *lane) run(ctx context.Context) {
 			return
 		}
 		l.bus.fail(err)
-		wait(ctx, pause/2+rand.N(pause))
+		wait(ctx, l.bus.pause(pause))
 		pause = min(2*pause, longPause)
 	}
 }
@@ -284,5 +282,3 @@ func wait(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	}
 }
-
-func nonce() string { return fmt.Sprint(rand.Uint32()) }

@@ -266,6 +266,9 @@ func (o *orderly) Feed(s event.Stretch) {
 		if n := len(s.Events); n > 0 && s.Events[n-1].Position.After(l.Gap.Position) {
 			o.t.Errorf("an event at %v stands behind a loss at %v", s.Events[n-1].Position, l.Gap.Position)
 		}
+		if l.Prev.IsZero() || !l.Gap.Position.After(l.Prev) {
+			o.t.Errorf("the loss at %v of a topic that had events stands behind %v", l.Gap.Position, l.Prev)
+		}
 	}
 }
 

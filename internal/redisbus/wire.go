@@ -50,7 +50,7 @@ func parseAnnouncement(store uint16, text string) (announcement, error) {
 		last = position
 		switch kind {
 		case lossKind:
-			a.losses = append(a.losses, event.Loss{Topic: topic, Gap: event.Gap{Position: position, Since: position, Reason: event.StoreLost}})
+			a.losses = append(a.losses, event.Loss{Topic: topic, Prev: prev, Gap: event.Gap{Position: position, Since: position, Reason: event.StoreLost}})
 		case textKind, jsonKind:
 			a.events = append(a.events, event.Event{Epoch: epoch, Position: position, Prev: prev, Topic: topic,
 				Name: name, Key: key, Data: event.Data{Text: data, JSON: kind == jsonKind}})

@@ -1,0 +1,151 @@
+package simulation
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"tickertape/internal/event"
+	"tickertape/internal/redisbus"
+)
+
+// prefix is that of all keys.
+const prefix = redisbus.DefaultPrefix
+
+// The history of the stores is a tree. Each thing that a store takes in, an
+// event or the report of a loss, is a fact behind the one before. A store that
+// begins with the data of another one, as they stood at some moment, goes on
+// from the fact that was the last one then: from there its history and the
+// other's differ. What lies on another branch is lost to it.
+
+// fact is one of them.
+type fact struct {
+	parent *fact
+	era    *era
+	at     event.Position
+	topic  event.Topic
+	number int         // of the message; -1: it is the report of a loss
+	of     event.Epoch // in which that was
+	when   time.Time   // by the world's clock
+}
+
+func (f *fact) loss() bool { return f.number < 0 }
+
+// era is an epoch, as far as one store has it.
+type era struct {
+	epoch event.Epoch
+	store *store // the only one that writes in it
+	prior *era
+	ended event.Position // where the one before ended
+	began event.Position
+	clock event.Position // the last that was given out
+	head  *fact          // the last in it or before it
+}
+
+// fork returns the era as a store has it that goes on from a fact of it.
+func (e *era) fork(head *fact) *era {
+	own := *e
+	own.head = head
+	return &own
+}
+
+// in returns where a cursor stands in the history that leads to the era, and
+// whether that has the cursor's epoch at all.
+func (e *era) in(c event.Cursor) (event.Position, bool) {
+	for limit := (event.Position{MS: 1 << 47}); e != nil; e = e.prior {
+		if e.epoch == c.Epoch {
+			return event.Earliest(c.Position, limit), true
+		}
+		limit = e.ended
+	}
+	return event.Position{}, false
+}
+
+// has reports whether the history that leads to the era has the fact.
+func (e *era) has(f *fact) bool {
+	for x := e.head; x != nil && !f.at.After(x.at); x = x.parent {
+		if x == f {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns the event at a position, or nil.
+func (e *era) find(p event.Position) *fact {
+	for x := e.head; x != nil && !p.After(x.at); x = x.parent {
+		if x.at == p && !x.loss() {
+			return x
+		}
+	}
+	return nil
+}
+
+// announcement is what a call tells on the wire.
+type announcement struct {
+	epoch      event.Epoch
+	prev, upto event.Position
+	items      []item
+}
+
+type item struct {
+	at    event.Position
+	topic event.Topic
+	kind  string
+	name  string
+	data  string
+}
+
+// words takes netstrings off a text.
+type words struct{ rest string }
+
+func (w *words) next() string {
+	length, rest, _ := strings.Cut(w.rest, ":")
+	n, err := strconv.Atoi(length)
+	if err != nil || n > len(rest) {
+		w.rest = ""
+		return ""
+	}
+	w.rest = rest[n:]
+	return rest[:n]
+}
+
+func (w *words) position() event.Position {
+	p, _ := event.ParsePosition(w.next())
+	return p
+}
+
+func parseAnnouncement(text string) announcement {
+	w := words{text}
+	a := announcement{epoch: parseEpoch(w.next())}
+	w.next() // run
+	w.next() // lane
+	w.next() // call
+	a.prev, a.upto = w.position(), w.position()
+	count, _ := strconv.Atoi(w.next())
+	for range count {
+		i := item{at: w.position()}
+		w.next() // prev
+		i.topic, i.kind, i.name = event.Topic(w.next()), w.next(), w.next()
+		w.next() // key
+		i.data = w.next()
+		a.items = append(a.items, i)
+	}
+	return a
+}
+
+// parseCursor reads a cursor, and leaves out which store it is of: there is
+// one prefix only.
+func parseCursor(id string) (event.Cursor, error) {
+	c, err := event.ParseCursor(id)
+	c.Epoch.Store = 0
+	return c, err
+}
+
+// parseEpoch reads "<number>.<nonce>".
+func parseEpoch(text string) event.Epoch {
+	number, nonce, _ := strings.Cut(text, ".")
+	n, _ := strconv.ParseUint(number, 10, 32)
+	d, _ := strconv.ParseUint(nonce, 10, 32)
+	return event.Epoch{Number: uint32(n), Nonce: uint32(d)}
+}

@@ -1,0 +1,132 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	"tickertape/internal/event"
+	"tickertape/internal/fakeredis"
+)
+
+// store is one server, and what the model knows of it. It belongs to the
+// agenda.
+type store struct {
+	world  *world
+	name   string
+	server *fakeredis.Server
+	ahead  time.Duration // of its clock before the others'
+	latest time.Time     // that its clock has ever shown
+	era    *era          // in which it is
+	dead   bool
+	frozen bool
+	queue  []arrival // what came while it was frozen
+}
+
+// arrival is what came by a connection; no bytes: the other end was closed.
+type arrival struct {
+	connection *connection
+	bytes      []byte
+}
+
+// image is a store's data at a moment, as a snapshot or a replica has them.
+type image struct {
+	data *fakeredis.Data
+	era  *era
+	head *fact // the last that it has
+}
+
+// newStore starts a server with the data of an image.
+func (w *world) newStore(from image, ahead time.Duration) *store {
+	s := &store{world: w, name: fmt.Sprint("store ", len(w.stores)+1), ahead: ahead}
+	w.stores = append(w.stores, s)
+	if from.era != nil {
+		s.era = from.era.fork(from.head)
+	}
+	s.server = fakeredis.New(fakeredis.Options{Run: fmt.Sprintf("%040x", len(w.stores)), Now: s.now, Lua: w.lua, Data: from.data, Watch: s.watch})
+	return s
+}
+
+func (s *store) now() time.Time {
+	now := time.Now().Add(s.ahead)
+	if now.After(s.latest) {
+		s.latest = now
+	}
+	return now
+}
+
+// snapshot returns a copy of what the store has.
+func (s *store) snapshot() image {
+	i := image{data: s.server.Snapshot(), era: s.era}
+	if s.era != nil {
+		i.head = s.era.head
+	}
+	return i
+}
+
+// receive takes in what comes by a connection.
+func (s *store) receive(c *connection, b []byte) {
+	switch {
+	case s.dead:
+		c.cut(true)
+		return
+	case s.frozen:
+		s.queue = append(s.queue, arrival{c, b})
+		return
+	case b == nil:
+		c.close()
+		return
+	}
+	if c.peer == nil {
+		c.peer = s.server.Accept(func(answer []byte) {
+			c.link.send(&c.down, func() { c.link.arriveDown(c, answer) })
+		})
+	}
+	if !c.peer.Receive(b) {
+		s.world.fault("%s got what is no request: %q", s.name, b)
+	}
+}
+
+// freeze has the store answer nobody, and thaw has it do all that has come
+// meanwhile.
+func (s *store) freeze() { s.frozen = true }
+
+func (s *store) thaw() {
+	queue := s.queue
+	s.frozen, s.queue = false, nil
+	for _, a := range queue {
+		if !a.connection.gone {
+			s.receive(a.connection, a.bytes)
+		}
+	}
+}
+
+// die ends the server and all of its connections.
+func (s *store) die() {
+	s.dead, s.frozen, s.queue = true, false, nil
+	s.cut(true)
+}
+
+// cut breaks all connections to the store.
+func (s *store) cut(reset bool) {
+	for _, n := range s.world.nodes {
+		for _, c := range n.link.all() {
+			if c.store == s {
+				c.cut(reset)
+			}
+		}
+	}
+}
+
+// has reports whether the store still keeps an event. What is too old is gone.
+func (s *store) has(f *fact) bool {
+	entries, _ := s.server.Do("XRANGE", prefix+"log:"+string(f.topic), f.at.String(), f.at.String()).([]any)
+	return len(entries) > 0 && f.at.Add(s.world.limits.Age).Time().After(s.latest)
+}
+
+// forgotten returns the position up to which the store may have dropped topics
+// from its books.
+func (s *store) forgotten() event.Position {
+	text, _ := s.server.Do("HGET", prefix+"clock", "forgotten").(string)
+	p, _ := event.ParsePosition(text)
+	return p
+}

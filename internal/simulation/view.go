@@ -1,0 +1,233 @@
+package simulation
+
+import (
+	"slices"
+
+	"tickertape/internal/event"
+	"tickertape/internal/hub"
+)
+
+// view is what a client has seen since it began, or since it was told that
+// nothing counts any more that it had seen.
+type view struct {
+	client  *client
+	base    event.Cursor // where it begins
+	cursor  event.Cursor // where it stands
+	seen    map[*fact]struct{}
+	passed  map[*fact]struct{} // facts up to which all is seen, told, or excused
+	unasked map[*fact]struct{} // what the opening replay leaves out
+	gaps    []toldGap
+	stream  int           // number of the connection
+	lost    *event.Cursor // told of for some topics: nothing counts before it
+}
+
+// toldGap is a gap that the client was told of.
+type toldGap struct {
+	topic  event.Topic
+	era    *era
+	upto   event.Position
+	stream int
+}
+
+// newView begins a view at the cursor that a stream opened with.
+func newView(c *client, id string) *view {
+	v := &view{client: c}
+	cursor, err := parseCursor(id)
+	if err != nil {
+		c.fault("the stream opened with %q", id)
+		return v
+	}
+	v.begin(cursor)
+	tip := c.world.eras[cursor.Epoch]
+	if !cursor.Replaying() || tip == nil {
+		return v
+	}
+	left := map[event.Topic]int{}
+	for x := tip.head; x != nil; x = x.parent {
+		if x.at.After(cursor.Opened) {
+			continue
+		}
+		if !x.loss() {
+			left[x.topic]++
+		}
+		if x.loss() || !tip.store.has(x) || cursor.Last > 0 && left[x.topic] > cursor.Last {
+			v.unasked[x] = struct{}{}
+		}
+	}
+	return v
+}
+
+// begin begins the view anew.
+func (v *view) begin(at event.Cursor) {
+	v.base, v.cursor, v.gaps, v.lost = at, at, nil, nil
+	v.seen, v.passed, v.unasked = map[*fact]struct{}{}, map[*fact]struct{}{}, map[*fact]struct{}{}
+}
+
+// connected takes in that the client came back.
+func (v *view) connected() { v.stream++; v.lost = nil }
+
+// tip returns the era in which the stream is, by its own cursor, if what the
+// client has seen leads there. Ids of events may name earlier ones.
+func (v *view) tip() *era {
+	c, err := parseCursor(v.client.sub.Cursor())
+	tip := v.client.world.eras[c.Epoch]
+	if err != nil || tip == nil {
+		v.client.fault("got a stream in no epoch: %+v, %v", c, err)
+		return nil
+	}
+	if _, leads := tip.in(v.cursor); !leads {
+		v.client.fault("stood at %s, and goes on at %s without a word", v.client.world.tell(v.cursor.String()), v.client.world.tell(c.String()))
+		return nil
+	}
+	return tip
+}
+
+// event takes in an event.
+func (v *view) event(number int, id string) {
+	c, err := parseCursor(id)
+	tip := v.tip()
+	if tip == nil {
+		return
+	}
+	f := tip.find(c.Position)
+	switch {
+	case err != nil || f == nil || f.number != number || c.Epoch != tip.epoch && c.Epoch != f.era.epoch:
+		v.client.fault("got message %d at %v, where %+v stands", number, c, f)
+		return
+	case !slices.Contains(v.client.topics, f.topic):
+		v.client.fault("got message %d of %s", number, f.topic)
+	}
+	if _, again := v.seen[f]; again {
+		v.client.fault("got message %d at %v twice", number, f.at)
+	}
+	for _, g := range v.gaps {
+		if g.stream == v.stream && g.topic == f.topic && g.era == tip && !f.at.After(g.upto) {
+			v.client.fault("got message %d at %v behind a gap up to %v", number, f.at, g.upto)
+		}
+	}
+	v.seen[f] = struct{}{}
+	v.client.at.knew(f)
+	v.pass(tip, f.at)
+	v.cursor = c
+}
+
+// complete takes in that the client has everything up to a cursor. It may go
+// on from there when it comes back.
+func (v *view) complete(id string, adopt bool) {
+	c, err := parseCursor(id)
+	tip := v.tip()
+	if tip == nil || err != nil {
+		return
+	}
+	v.pass(tip, c.Position)
+	if adopt {
+		v.client.id, v.cursor = id, c
+	}
+}
+
+// pass checks that the client misses nothing up to a position.
+func (v *view) pass(tip *era, p event.Position) {
+	base, leads := tip.in(v.base)
+	if !leads {
+		v.client.fault("began at %+v, and comes to %v in %v", v.base, p, tip.epoch)
+		return
+	}
+	var last *fact
+	for x := tip.head; x != nil && x.at.After(base); x = x.parent {
+		if x.at.After(p) {
+			continue
+		}
+		if last == nil {
+			last = x
+		}
+		if _, done := v.passed[x]; done {
+			break
+		}
+		if !v.accounted(x, tip) {
+			v.client.fault("misses %s, and comes to %v without a word", v.client.world.word(x), p)
+		}
+	}
+	if last != nil {
+		v.passed[last] = struct{}{}
+	}
+}
+
+// accounted reports whether the client has the fact, was told that it is gone,
+// or need not have it.
+func (v *view) accounted(f *fact, tip *era) bool {
+	if !slices.Contains(v.client.topics, f.topic) {
+		return true
+	}
+	_, seen := v.seen[f]
+	_, unasked := v.unasked[f]
+	return seen || unasked || slices.ContainsFunc(v.gaps, func(g toldGap) bool {
+		return g.topic == f.topic && g.covers(f, tip)
+	})
+}
+
+// covers reports whether the gap lies in the history that leads to the era, and
+// the fact before its end.
+func (g toldGap) covers(f *fact, tip *era) bool {
+	upto, leads := tip.in(event.Cursor{Epoch: g.era.epoch, Position: g.upto})
+	return leads && !f.at.After(upto)
+}
+
+// gap takes in a gap.
+func (v *view) gap(n hub.GapNotice, id string) {
+	client := v.client
+	c, err := parseCursor(n.ResumedAt)
+	tip := client.world.eras[c.Epoch]
+	if err != nil || tip == nil || id != "" && id != n.ResumedAt || !slices.Contains(client.topics, n.Topic) {
+		client.fault("got the gap %+v with the id %q", n, id)
+		return
+	}
+	if _, leads := tip.in(v.cursor); !leads && n.Reason == event.StoreLost {
+		if c.Position != tip.began {
+			client.fault("is to go on at %v in an epoch that it does not know, which began at %v", c.Position, tip.began)
+		}
+		if id != "" {
+			v.begin(c)
+		}
+		return
+	}
+	if tip = v.tip(); tip == nil || tip.epoch != c.Epoch {
+		client.fault("is to go on at %s, and its stream is not there", client.world.tell(n.ResumedAt))
+		return
+	}
+	v.checkGap(n, tip, c.Position)
+	v.gaps = append(v.gaps, toldGap{n.Topic, tip, c.Position, v.stream})
+	if id != "" {
+		v.pass(tip, c.Position)
+		v.cursor = c
+	}
+}
+
+// checkGap checks that the gap speaks of something that is missing, and of
+// nothing that is there.
+func (v *view) checkGap(n hub.GapNotice, tip *era, p event.Position) {
+	from, _ := tip.in(v.cursor)
+	base, _ := tip.in(v.base)
+	if !p.After(from) {
+		v.client.fault("stands at %v, and is told of a gap up to %v", from, p)
+	}
+	lost, missing := false, false
+	for x := tip.head; x != nil && x.at.After(event.Latest(from, base)); x = x.parent {
+		_, seen := v.seen[x]
+		switch {
+		case x.topic != n.Topic || x.at.After(p) || seen:
+		case x.loss():
+			lost = true
+		case tip.store.has(x):
+			v.client.fault("was told of a gap (%s) up to %v, and %s is there", n.Reason, p, v.client.world.word(x))
+		default:
+			missing = true
+		}
+	}
+	switch {
+	case n.Reason == event.StoreLost && lost:
+	case n.Reason == event.Trimmed && missing:
+	case (n.Reason == event.Expired || n.Reason == event.Overrun) && (missing || tip.store.forgotten().After(from)):
+	default:
+		v.client.fault("was told of a gap of %s (%s) from %v up to %v where nothing is missing (lost: %t, gone: %t)", n.Topic, n.Reason, from, p, lost, missing)
+	}
+}
