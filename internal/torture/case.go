@@ -33,6 +33,10 @@ type Case struct {
 	// Reasons are those that a gap may give. None: store_lost.
 	Reasons []event.Reason
 
+	// Unaware says that who writes first to a store that lost something may
+	// know nothing of what was there.
+	Unaware bool
+
 	// Do makes the fault happen once, and returns when what it harmed is on
 	// its way to be whole again: what is not within the Run's limit fails. It
 	// draws what it draws from the Run, and may fail its T.
@@ -52,7 +56,7 @@ func (c *Case) allowed(reason event.Reason) bool {
 
 // Cases returns all of them, in the order of the table.
 func Cases() []Case {
-	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases())
+	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases(), seamCases(), witnessCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.

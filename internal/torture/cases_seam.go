@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"tickertape/internal/client"
@@ -25,7 +26,7 @@ func seamCases() []Case {
 		{Name: "hole-cut", Fault: "clients cut off in the middle of a trimmed stretch, and back at a hub that has some of it", Loss: referee.MayLose,
 			Hub: []string{"HUB_RETAIN_MESSAGES=100"}, Reasons: []event.Reason{event.Trimmed}, Do: holeCut},
 		{Name: "quiet-topics", Fault: "clients away until topics have expired, or have been forgotten", Loss: referee.MayLose,
-			Age: 3 * time.Second, Reasons: []event.Reason{event.Expired}, Do: quietTopics},
+			Age: shortAge, Reasons: []event.Reason{event.Expired}, Do: quietTopics},
 		{Name: "back-apart", Fault: "clients come back one after the other, each from a place of its own", Do: backApart},
 		{Name: "calls-overtaken", Fault: "a call to Redis comes 4 s late, behind those that its hub made since, 3 times", Do: callsOvertaken},
 		{Name: "refused-batches", Fault: "batches refused for a key that was used before, 50 times", Do: refusedBatches},
@@ -43,19 +44,16 @@ func comeAndGo(r *Run) {
 	}
 	ctx, cancel := context.WithTimeout(r.T.Context(), 3*time.Second)
 	defer cancel()
-	done := make(chan struct{})
+	var sipping sync.WaitGroup
 	for _, x := range some {
 		draw := drawn(r.Rand.Uint64(), forFaults)
-		go func() {
-			defer func() { done <- struct{}{} }()
+		sipping.Go(func() {
 			for ctx.Err() == nil {
 				x.Sip(ctx, ways[draw.IntN(len(ways))], 1+draw.IntN(3))
 			}
-		}()
+		})
 	}
-	for range some {
-		<-done
-	}
+	sipping.Wait()
 	for _, x := range some {
 		x.Resume(r.Reader)
 	}
@@ -140,7 +138,7 @@ func quietTopics(r *Run) {
 		x.Sip(r.T.Context(), r.ClientAt(r.Hubs[0]), 20)
 	}
 	r.tell(r.Reader, turns(10, topics...)...)
-	r.Last(4 * time.Second)
+	r.Last(shortAge + time.Second)
 	some[0].Resume(r.ClientAt(r.Hubs[1]))
 	r.Await("the topics are forgotten", func() bool {
 		for _, topic := range topics {
