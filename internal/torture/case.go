@@ -39,6 +39,10 @@ type Case struct {
 	// Redis, in a goroutine of its own.
 	Beside bool
 
+	// Unaware says that who writes first to a store that lost something may
+	// know nothing of what was there.
+	Unaware bool
+
 	// Do makes the fault happen once, and returns when what it harmed is on
 	// its way to be whole again: what is not within the Run's limit fails. It
 	// draws what it draws from the Run, and may fail its T.
@@ -61,7 +65,7 @@ func Cases() []Case { return slices.Concat(single(), pairCases()) }
 
 // single returns those of one fault each.
 func single() []Case {
-	return slices.Concat(redisCases(), wayCases(), failoverCases(), haCases(), hubCases(), clientCases())
+	return slices.Concat(redisCases(), wayCases(), failoverCases(), haCases(), hubCases(), clientCases(), seamCases(), witnessCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.
