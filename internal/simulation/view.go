@@ -76,7 +76,7 @@ func (v *view) tip() *era {
 		return nil
 	}
 	if _, leads := tip.in(v.cursor); !leads {
-		v.client.fault("stood at %s, and goes on at %s without a word", v.client.world.tell(v.cursor.String()), v.client.world.tell(c.String()))
+		v.client.fault("stood at %s, and goes on at %s without a word", said(v.cursor.String()), said(c.String()))
 		return nil
 	}
 	return tip
@@ -191,7 +191,7 @@ func (v *view) gap(n hub.GapNotice, id string) {
 		return
 	}
 	if tip = v.tip(); tip == nil || tip.epoch != c.Epoch {
-		client.fault("is to go on at %s, and its stream is not there", client.world.tell(n.ResumedAt))
+		client.fault("is to go on at %s, and its stream is not there", said(n.ResumedAt))
 		return
 	}
 	v.checkGap(n, tip, c.Position)
