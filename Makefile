@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz properties load pipe latency isolation faults simulation torture pictures
+.PHONY: help test check build up down fuzz properties load pipe latency isolation faults simulation torture soak pictures
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -57,9 +57,13 @@ faults: ## the fault tests at full length, one after the other
 simulation: ## runs of whole clusters in made-up time, by seed; SEEDS=n says how many
 	go test -count=1 -timeout 10h -run TestSimulation ./internal/simulation/ -seeds=$(or $(SEEDS),20000)
 
-torture: ## the table of faults; CASE=name,name and SEED=n repeat some
+torture: ## the table of faults; CASE=name,name and SEED=n repeat some, TORTURE_TABLE=file keeps it
 	@scripts/need redis-server haproxy
 	TORTURE=full go test -count=1 -v -run 'TestTorture$$' -timeout 3h ./internal/torture/
+
+soak: ## three hubs, 5,000 clients and a fault every 20 s for 20 minutes, or SOAK=…; draws docs/soak.svg
+	@scripts/need redis-server haproxy
+	SOAK=$(or $(SOAK),20m) SOAK_PLOT=$(CURDIR)/docs/soak.svg go test -count=1 -v -run 'TestSoak$$' -timeout 48h ./internal/torture/
 
 pictures: ## make the console's pictures in docs/ anew (best with the font Inter: Debian's fonts-inter)
 	@scripts/need chromium

@@ -48,6 +48,13 @@ func (p *Process) ID() int { return p.cmd.Process.Pid }
 // Ended is closed when the program is dead.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
+// Status returns the exit status of a program that has ended: -1 if a signal
+// killed it.
+func (p *Process) Status() int {
+	<-p.ended
+	return p.cmd.ProcessState.ExitCode()
+}
+
 // Signal sends a signal to the program. It fails if that has ended.
 func (p *Process) Signal(signal os.Signal) error { return p.cmd.Process.Signal(signal) }
 

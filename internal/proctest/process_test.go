@@ -99,6 +99,19 @@ func TestKill(t *testing.T) {
 	}
 }
 
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -9 $$": -1} {
+		p, err := proctest.Start(exec.Command("sh", "-c", script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Status(); got != want {
+			t.Errorf("%s: %d, want %d", script, got, want)
+		}
+	}
+}
+
 func TestStartOfNothing(t *testing.T) {
 	t.Parallel()
 	if _, err := proctest.Start(exec.Command("./no-such-program")); err == nil || !strings.Contains(err.Error(), "no-such-program") {

@@ -15,12 +15,24 @@ import (
 
 func TestBusContract(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t)
+	for name, start := range map[string]func(*testing.T) string{
+		"alone":        func(t *testing.T) string { return redistest.Start(t).URL },
+		"by Sentinels": func(t *testing.T) string { return redistest.StartSentinels(t).URL },
+		"in a Cluster": func(t *testing.T) string { return redistest.StartCluster(t).URL },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keepContract(t, start(t))
+		})
+	}
+}
+
+func keepContract(t *testing.T, url string) {
 	var stores atomic.Int64
 	bustest.Run(t, func(t *testing.T, limits event.Retention) func() hub.Bus {
 		prefix := fmt.Sprintf("tt:{%d}:", stores.Add(1))
 		return func() hub.Bus {
-			bus, err := redisbus.Open(redisbus.Options{URL: server.URL, Prefix: prefix, Retention: limits, Beat: 200 * time.Millisecond})
+			bus, err := redisbus.Open(redisbus.Options{URL: url, Prefix: prefix, Retention: limits, Beat: 200 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -65,3 +65,20 @@ func (b *Bus) PublishTogether(groups []Group) []Group {
 	}
 	return groups
 }
+
+// View is where somebody takes the primary to be.
+type View struct {
+	Addr  string
+	Epoch int64
+}
+
+// Decide returns the view to go by, of these that some of those asked have; the
+// zero one if there is none.
+func Decide(list []View, asked int, known View) View {
+	views := make([]view, len(list))
+	for i, v := range list {
+		views[i] = view{v.Addr, v.Epoch}
+	}
+	next, _ := decide(views, asked, view{known.Addr, known.Epoch})
+	return View{next.addr, next.epoch}
+}

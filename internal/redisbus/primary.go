@@ -63,7 +63,9 @@ func newPrimary(t target, key string, dial dialFunc, log *slog.Logger) *primary 
 
 // close ends all lookups and waits for them.
 func (p *primary) close() {
-	p.cancel()
+	p.mu.Lock()
+	p.cancel() // no lookup begins from here on
+	p.mu.Unlock()
 	p.active.Wait()
 	if p.search != nil {
 		p.search.close()
@@ -136,6 +138,9 @@ func (p *primary) find(ctx context.Context) (addr string, move uint64, unsaid er
 func (p *primary) look() *lookup {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ctx.Err() != nil {
+		return closedLookup()
+	}
 	if p.lookup == nil {
 		l := &lookup{done: make(chan struct{})}
 		p.lookup = l
@@ -147,6 +152,14 @@ func (p *primary) look() *lookup {
 	return p.lookup
 }
 
+// closedLookup is one that is not made any more.
+func closedLookup() *lookup {
+	l := &lookup{done: make(chan struct{}), err: errClosed}
+	close(l.done)
+	return l
+}
+
+// learn makes a lookup and takes in what comes of it.
 func (p *primary) learn() error {
 	list, asked, err := p.search.views(p.ctx)
 	p.mu.Lock()
@@ -171,6 +184,9 @@ func (p *primary) learn() error {
 // they were set up anew. Of several with the same epoch most voices count, and
 // then what was known.
 func decide(list []view, asked int, known view) (next view, ok bool) {
+	if len(list) == 0 {
+		return view{}, false
+	}
 	voices := map[view]int{}
 	for _, v := range list {
 		voices[v]++
@@ -183,7 +199,7 @@ func decide(list []view, asked int, known view) (next view, ok bool) {
 		}
 	}
 	if next.epoch < known.epoch && 2*len(list) <= asked {
-		return known, known.addr != ""
+		return known, true
 	}
-	return next, ok
+	return next, true
 }

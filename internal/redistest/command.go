@@ -46,6 +46,17 @@ func (s *Server) JSON(v any, args ...string) error {
 	return json.Unmarshal([]byte(answer), v)
 }
 
+// Info returns a field of a section of INFO; empty if it has none.
+func (s *Server) Info(section, field string) string {
+	s.t.Helper()
+	for line := range strings.Lines(s.Must("INFO", section)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
 // KillClients makes the server close all connections of a type (CLIENT KILL:
 // "normal", "pubsub", "replica", "master") and returns how many there were.
 func (s *Server) KillClients(kind string) int {

@@ -38,7 +38,10 @@ func TestSentinels(t *testing.T) {
 	redistest.Heal(append(majority.Members, minority.Members...)...)
 	s.AwaitPrimary(third, s.Watch...)
 	awaitReplica(t, third)
-	await(t, "it has the data of the primary", func() bool { return third.Must("GET", "a") == "kept" })
+	await(t, "it has the data of the primary", func() bool {
+		text, _ := third.Do("GET", "a")
+		return text == "kept"
+	})
 }
 
 func without(members []*redistest.Member, one *redistest.Member) (rest []*redistest.Member) {
@@ -52,5 +55,54 @@ func without(members []*redistest.Member, one *redistest.Member) (rest []*redist
 
 func awaitReplica(t *testing.T, m *redistest.Member) {
 	t.Helper()
-	await(t, "it is a replica", func() bool { return strings.HasPrefix(m.Must("ROLE"), "slave") })
+	await(t, "it is a replica", func() bool {
+		role, err := m.Do("ROLE") // a Sentinel that demotes it cuts its connections too
+		return err == nil && strings.HasPrefix(role, "slave")
+	})
+}
+
+// TestCluster has the slot's primary change by order, because it died, and
+// because the network came apart; then the slot moves to another one.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	c := redistest.StartCluster(t)
+	first := c.Primary(c.Nodes[4])
+	if first != c.Nodes[0] {
+		t.Fatal("the first node is not the primary")
+	}
+	first.Must("SET", "{0}a", "1")
+	second := c.Failover()
+	if got := second.Must("GET", "{0}a"); got != "1" {
+		t.Errorf("a is %q on the second primary, want 1", got)
+	}
+	second.Kill()
+	third := c.AwaitPrimary(second, without(c.Nodes, second)...)
+	second.Restart()
+	awaitReplica(t, second)
+
+	majority := redistest.Side{Members: without(c.Nodes, third)}
+	redistest.Part(redistest.Side{Members: []*redistest.Member{third}}, majority)
+	third.Must("SET", "{0}a", "lost")
+	fourth := c.AwaitPrimary(third, majority.Members...)
+	if c.Primary(third) != third {
+		t.Error("the node that is cut off follows the others")
+	}
+	fourth.Must("SET", "{0}a", "kept")
+	fourth.Must("SET", "{0}b", "1")
+	redistest.Heal(c.Nodes...)
+	c.AwaitPrimary(third, c.Nodes...)
+	awaitReplica(t, third)
+	await(t, "it has the data of the primary", func() bool {
+		_, err := third.Do("GET", "{0}a")
+		return err != nil && strings.HasPrefix(err.Error(), "MOVED")
+	})
+
+	m := c.Migrate(c.Nodes[1])
+	if !m.Move(1) {
+		t.Error("there is no key to be moved")
+	}
+	m.End()
+	if got := c.Nodes[1].Must("GET", "{0}a") + c.Nodes[1].Must("GET", "{0}b"); got != "kept1" {
+		t.Errorf("%q came with the slot", got)
+	}
 }

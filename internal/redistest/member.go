@@ -70,6 +70,18 @@ func Part(a, b Side) {
 	b.hold(a.hosts()...)
 }
 
+// HoldReplicas keeps back what these replicas of the member and it send to each
+// other, until Heal. Whether it lives they still hear.
+func (m *Member) HoldReplicas(replicas ...*Member) { m.Proxy.Hold(Side{Members: replicas}.hosts()...) }
+
+// Lose kills the member, and loses what is on its way to others.
+func (m *Member) Lose() {
+	m.t.Helper()
+	m.Kill()
+	m.Proxy.Cut()
+	Heal(m)
+}
+
 // Heal lets everybody reach these members again; what waited goes on.
 func Heal(members ...*Member) { Side{Members: members}.hold() }
 

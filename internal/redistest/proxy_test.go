@@ -1,6 +1,7 @@
 package redistest_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -315,4 +316,39 @@ func TestProxyEndsWithItsTest(t *testing.T) {
 		p.Stall(redistest.Both)
 	})
 	left.expectEnd()
+}
+
+// What is held goes on when it is held no longer, and nothing is lost; clients
+// from elsewhere notice nothing.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	_, p := behind(t)
+	far := func() *client {
+		conn, err := redistest.DialFrom("127.0.3.1").DialContext(t.Context(), "tcp", p.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return &client{t, conn, bufio.NewReader(conn)}
+	}
+	near, old := connected(t, p.Addr), far()
+	old.send("SUBSCRIBE wire")
+	old.expect("*3", "$9", "subscribe", "$4", "wire", ":1")
+	p.Hold("127.0.3.1")
+	fresh := far()
+	fresh.send("SET a 1")
+	near.send("PUBLISH wire x")
+	near.expect(":1")
+	near.send("EXISTS a")
+	near.expect(":0")
+	old.expectSilence()
+	fresh.expectSilence()
+	p.Hold()
+	old.expect("*3", "$7", "message", "$4", "wire", "$1", "x")
+	fresh.expect("+OK")
+	p.Hold("127.0.3.1")
+	fresh.send("PING")
+	fresh.expectSilence()
+	p.Cut() // does not wait
+	fresh.expectEnd()
 }

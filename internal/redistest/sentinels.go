@@ -20,14 +20,17 @@ type Sentinels struct {
 	Servers []*Member
 	Watch   []*Member // the Sentinels
 
-	t testing.TB
+	t        testing.TB
+	password string // of all
 }
 
 // StartSentinels starts servers with these arguments, as Start takes them, and
-// Sentinels, and returns when all know each other.
+// Sentinels, and returns when all know each other. If the arguments have a
+// password, they have to have it as the masterauth too, and it is the Sentinels'
+// own as well.
 func StartSentinels(t testing.TB, args ...string) *Sentinels {
 	t.Helper()
-	s := &Sentinels{t: t}
+	s := &Sentinels{t: t, password: passwordIn(args)}
 	for i := range 3 {
 		m := newMember(t, i+1)
 		own := slices.Concat(m.args(), []string{"--replica-announce-ip", "127.0.0.1", "--replica-announce-port", m.port(), "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"})
@@ -65,19 +68,30 @@ func (s *Sentinels) startSentinel(number int) *Member {
 	for _, setting := range [...]string{"down-after-milliseconds %s 1000", "failover-timeout %s 3000", "parallel-syncs %s 2"} {
 		text += fmt.Sprintf("sentinel "+setting+"\n", masterName)
 	}
+	if s.password != "" {
+		text += fmt.Sprintf("sentinel auth-pass %s %s\nrequirepass %s\nsentinel sentinel-pass %s\n", masterName, s.password, s.password, s.password)
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	m.Server = start(s.t, "", func(*Server) []string { return append([]string{config, "--sentinel"}, m.args()...) })
+	m.Server = start(s.t, s.password, nil, func(*Server) []string { return append([]string{config, "--sentinel"}, m.args()...) })
 	m.Proxy.Target(m.Addr)
 	m.hurry()
 	return m
 }
 
+// RestartSentinel starts a Sentinel again, with what it knew; one that still runs is
+// killed first.
+func (s *Sentinels) RestartSentinel(m *Member) {
+	s.t.Helper()
+	m.Restart()
+	m.hurry()
+}
+
 // hurry has a Sentinel look around more often than usual.
 func (m *Member) hurry() {
 	m.t.Helper()
-	m.Must("SENTINEL", "DEBUG", "INFO-PERIOD", "500", "PUBLISH-PERIOD", "200", "ASK-PERIOD", "200", "ELECTION-TIMEOUT", "2000")
+	m.Must("SENTINEL", "DEBUG", "INFO-PERIOD", "500", "PUBLISH-PERIOD", "200", "ASK-PERIOD", "200", "ELECTION-TIMEOUT", "2000", "TILT-PERIOD", "1000")
 }
 
 // URLOf returns a URL that names these Sentinels only.
@@ -86,7 +100,11 @@ func (s *Sentinels) URLOf(watch ...*Member) string {
 	for i, m := range watch {
 		addrs[i] = m.Proxy.Addr
 	}
-	return "redis+sentinel://" + strings.Join(addrs, ",") + "/" + masterName
+	url := strings.Join(addrs, ",") + "/" + masterName
+	if s.password != "" {
+		return "redis+sentinel://default:" + s.password + "@" + url + "?sentinel_password=" + s.password
+	}
+	return "redis+sentinel://" + url
 }
 
 // master returns what a Sentinel knows of the primary; nothing if it is away.

@@ -43,6 +43,7 @@ type Server struct {
 	t        testing.TB
 	dir      string // its log, and the data directory
 	args     func(*Server) []string
+	env      []string // besides this process' own
 	password string
 	process  *proctest.Process // nil while it is down
 }
@@ -53,22 +54,28 @@ type Server struct {
 // choose. A test whose redis-server is missing fails.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	return start(t, passwordIn(args), func(*Server) []string {
-		// Of an option that comes twice, the last one counts.
-		return slices.Concat([]string{"--save", "", "--appendonly", "no"}, args, []string{"--logfile", ""})
-	})
+	return start(t, passwordIn(args), nil, plain(args))
 }
 
-// start is Start with arguments that the function returns for each life of the
-// server; port, address and directory follow them.
-func start(t testing.TB, password string, args func(*Server) []string) *Server {
+// plain returns the arguments of a server that is for itself.
+func plain(args []string) func(*Server) []string {
+	return func(*Server) []string {
+		// Of an option that comes twice, the last one counts.
+		return slices.Concat([]string{"--save", "", "--appendonly", "no"}, args, []string{"--logfile", ""})
+	}
+}
+
+// start is Start with more environment, and with arguments that the function
+// returns for each life of the server; port, address and directory follow
+// them.
+func start(t testing.TB, password string, env []string, args func(*Server) []string) *Server {
 	t.Helper()
 	for _, program := range [...]string{"redis-server", "redis-cli"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("%s is missing: make test installs it", program)
 		}
 	}
-	s := &Server{t: t, dir: t.TempDir(), args: args, password: password}
+	s := &Server{t: t, dir: t.TempDir(), args: args, env: env, password: password}
 	s.makeData()
 	t.Cleanup(s.end)
 	err := proctest.ErrPortTaken
@@ -178,6 +185,7 @@ func (s *Server) launch() error {
 		return err
 	}
 	cmd := exec.Command("redis-server", args...)
+	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = output, output
 	p, err := proctest.Start(cmd)
 	_ = output.Close() // the process has its own

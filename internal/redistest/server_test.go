@@ -6,8 +6,10 @@ import (
 	"os/exec"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"tickertape/internal/redistest"
 )
@@ -144,6 +146,12 @@ func TestAnswers(t *testing.T) {
 	if err := s.JSON(&got, "GET"); err == nil {
 		t.Error("a GET of nothing is no error as JSON")
 	}
+	if got := s.Info("server", "redis_mode"); got != "standalone" {
+		t.Errorf("the mode is %q", got)
+	}
+	if got := s.Info("server", "no_such_field"); got != "" {
+		t.Errorf("a field that is not there is %q", got)
+	}
 	s.Kill()
 	if got, err := s.Do("PING"); err == nil {
 		t.Errorf("a dead server answers %q", got)
@@ -187,11 +195,23 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
-func runID(s *redistest.Server) string {
-	_, after, _ := strings.Cut(s.Must("INFO", "server"), "run_id:")
-	id, _, _ := strings.Cut(after, "\r")
-	return id
+// A clock that is behind stays so, and time goes by all the same.
+func TestLateServer(t *testing.T) {
+	t.Parallel()
+	s := redistest.StartLate(t, time.Hour)
+	for range 2 {
+		seconds, _, _ := strings.Cut(s.Must("EVAL", "return redis.call('TIME')", "0"), "\n")
+		now, err := strconv.ParseInt(seconds, 10, 64)
+		if behind := time.Since(time.Unix(now, 0)); err != nil || behind < time.Hour || behind > time.Hour+time.Minute {
+			t.Errorf("the clock is behind by %v, %v", behind, err)
+		}
+		s.Must("SET", "a", "1", "PX", "50")
+		await(t, "the key expires", func() bool { return s.Must("EXISTS", "a") == "0" })
+		s.Restart()
+	}
 }
+
+func runID(s *redistest.Server) string { return s.Info("server", "run_id") }
 
 // failing takes the failures of a test that is to fail.
 type failing struct {

@@ -1,6 +1,8 @@
 package referee
 
 import (
+	"time"
+
 	"tickertape/internal/event"
 )
 
@@ -28,11 +30,13 @@ const (
 //     an answer may be stored again, in another epoch.
 //   - What came rose by position, each with the same id for all listeners and
 //     its publisher; so all have one order. What one publisher was acknowledged
-//     has the order in which it was sent. Where something may be lost, this
-//     holds within each epoch, and no epoch comes behind a later one.
+//     has the order in which it was sent. Where something may be lost, that
+//     holds for what the store has kept, and within each epoch; and to nobody
+//     an epoch came behind a later one.
 //   - No gap was told where nothing is missing: to anybody if the store lost it,
-//     else to the listener itself. To see what the store lost of what all had,
-//     one of the listeners has to start when all is over.
+//     else to the listener itself, or if its topic may have been forgotten. To
+//     see what the store lost of what all had, one of the listeners has to start
+//     when all is over.
 //
 // The listeners' streams and the publishers should have come to their end. It
 // takes a time that grows with what came to the listeners, and for those who
@@ -59,6 +63,7 @@ type court struct {
 	Verdict
 	allowed Gaps
 	lossy   bool // something may be lost
+	age     time.Duration
 	entries []publish
 
 	// events are the entries, each where it stands; behind them those places
@@ -66,6 +71,7 @@ type court struct {
 	events []happening
 	more   map[int32][]int32
 	topics map[event.Topic][]int32
+	began  map[uint32]event.Position // the first thing that anybody saw of each epoch
 
 	// Who is being looked at: the events that bear its number are what it had.
 	turn int32
@@ -91,8 +97,8 @@ type happening struct {
 
 func newCourt(l *Ledger, allowed Gaps) *court {
 	entries, odd := l.snapshot()
-	c := &court{allowed: allowed, entries: entries, events: make([]happening, len(entries)),
-		more: map[int32][]int32{}, topics: map[event.Topic][]int32{}, had: make([]int32, len(entries)), dues: map[stretch]int{}}
+	c := &court{allowed: allowed, age: l.age, entries: entries, events: make([]happening, len(entries)),
+		more: map[int32][]int32{}, topics: map[event.Topic][]int32{}, had: make([]int32, len(entries)), dues: map[stretch]int{}, began: map[uint32]event.Position{}}
 	for _, loss := range allowed {
 		c.lossy = c.lossy || loss != NoLoss
 	}
@@ -115,27 +121,49 @@ func (c *court) after(p, q place) bool {
 	return p.position.After(q.position) && p.epoch >= q.epoch
 }
 
+// series is what one publisher was acknowledged: all of it that the store has
+// kept, or all of it in one epoch.
+type series struct {
+	publisher int32
+	epoch     uint32 // 0: all of them
+}
+
 // checkPublishers looks at the order of what each of them was acknowledged.
 func (c *court) checkPublishers() {
-	last := map[int32]int32{}
+	newest, last := map[int32]place{}, map[series]int32{}
 	for n := range c.entries {
-		e, newest := &c.entries[n], int32(n)
-		for _, i := range c.more[newest] {
-			if c.after(c.events[i].at, c.events[newest].at) {
-				newest = i
-			}
+		e, i := &c.entries[n], c.latest(int32(n))
+		h := &c.events[i]
+		if h.at == (place{}) {
+			c.events[n].floor = newest[e.publisher]
+			continue
 		}
-		before, ok := last[e.publisher]
-		switch at := c.events[newest].at; {
-		case at == place{}:
-			if ok {
-				c.events[n].floor = c.events[before].at
-			}
-		case e.outcome == acknowledged:
-			if ok && !c.after(at, c.events[before].at) {
-				c.fault(&c.Disordered, "publisher %d: %d stands at %v, not behind %d at %v", e.publisher, n, at, c.events[before].number, c.events[before].at)
-			}
-			last[e.publisher] = newest
+		if e.outcome != acknowledged {
+			continue
+		}
+		newest[e.publisher] = h.at
+		// Of two servers that both take writes one gives way: where what it
+		// acknowledged would stand among the rest, nobody can tell.
+		all, life := series{publisher: e.publisher}, series{e.publisher, h.at.epoch}
+		before, ok := last[life]
+		if h.kept || !c.lossy {
+			before, ok = last[all]
+			last[all] = i
+		}
+		last[life] = i
+		if ok && !c.after(h.at, c.events[before].at) {
+			c.fault(&c.Disordered, "publisher %d: %d stands at %v, not behind %d at %v", e.publisher, n, h.at, c.events[before].number, c.events[before].at)
 		}
 	}
+}
+
+// latest returns where a publish stands in the latest epoch.
+func (c *court) latest(n int32) int32 {
+	latest := n
+	for _, i := range c.more[n] {
+		if c.after(c.events[i].at, c.events[latest].at) {
+			latest = i
+		}
+	}
+	return latest
 }

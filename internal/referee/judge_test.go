@@ -30,8 +30,10 @@ func showAt(id, topic, text string) string {
 }
 
 // gap returns a block that tells of a gap up to there.
-func gap(ms uint64, topic string) string {
-	return fmt.Sprintf("id: %s\nevent: hub.gap\ndata: {\"topic\":%q,\"reason\":\"store_lost\",\"after\":null,\"resumed_at\":%q}\n\n", at(ms), topic, at(ms))
+func gap(ms uint64, topic string) string { return gapAt(at(ms), topic) }
+
+func gapAt(id, topic string) string {
+	return fmt.Sprintf("id: %s\nevent: hub.gap\ndata: {\"topic\":%q,\"reason\":\"store_lost\",\"after\":null,\"resumed_at\":%q}\n\n", id, topic, id)
 }
 
 // trimmed returns a block that tells of what was trimmed in between.
@@ -118,10 +120,11 @@ func TestJudge(t *testing.T) {
 		"a gap that may not":   {show(2, "a", "0") + gap(4, "b") + show(5, "a", "4"), nil, "other", "where nothing may be lost"},
 		"a loss without gap":   {show(2, "a", "0") + show(5, "a", "4"), mayLose, "lost", "no gap was told"},
 		"a gap too short":      {show(2, "a", "0") + gap(2, "b") + show(5, "a", "4"), mayLose, "lost, false gaps", "no gap was told"},
-		"behind the gap":       {show(2, "a", "0") + gap(4, "b") + show(3, "b", "1") + show(5, "a", "4"), mayLose, "disordered, false gaps", "behind a gap that reaches"},
+		"behind the gap":       {show(2, "a", "0") + gap(4, "b") + show(3, "b", "1") + show(5, "a", "4"), mayLose, "disordered, false gaps", "came behind a gap that reaches"},
 		"trimmed":              {show(2, "a", "0") + trimmed(2, 3, "b") + show(5, "a", "4"), mayLose, "", ""},
 		"trimmed for nothing":  {good + trimmed(1, 4, "b"), mayLose, "false gaps", "(trimmed)"},
-		"trimmed elsewhere":    {show(2, "a", "0") + trimmed(3, 4, "b") + show(5, "a", "4"), mayLose, "false gaps", "(trimmed)"},
+		"trimmed elsewhere":    {show(2, "a", "0") + trimmed(3, 4, "b") + show(5, "a", "4"), mayLose, "lost, false gaps", "no gap was told"},
+		"trimmed too late":     {trimmed(3, 4, "a") + show(3, "b", "1") + show(5, "a", "4"), referee.Gaps{"a": referee.MayLose}, "lost", "0 of a"},
 		"an epoch that is old": {good + showAt(in(0, 6), "a", "2"), mayLose, "disordered, lost", "2 came at"},
 		"stored again":         {good + showAt(in(2, 6), "b", "5") + showAt(in(3, 7), "b", "5"), mayLose, "lost", "listener 1: 5 of b at 7-0 of epoch 3"},
 		"stored again at once": {good + showAt(in(2, 6), "b", "5") + showAt(in(2, 7), "b", "5"), mayLose, "doubled, lost", "5 came twice"},
@@ -193,6 +196,52 @@ func TestJudgeOfPublishers(t *testing.T) {
 	expectVerdict(t, v, "other, disordered", "1 stands at 2-0 of epoch 1, not behind 0 at 3-0 of epoch 1")
 	if tally := l.Tally(); tally != (referee.Tally{Acknowledged: 2}) || l.Slowest() != time.Second {
 		t.Errorf("got %+v, %v", tally, l.Slowest())
+	}
+}
+
+// Of two servers that take writes the one that gives way has an order of its
+// own.
+func TestJudgeOfTwoServers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		ids         []string // that the publisher gets
+		left        string   // what the store has left
+		kind, words string
+	}{
+		{[]string{in(2, 5), in(1, 6), in(1, 7), in(2, 6)}, showAt(in(2, 5), "a", "0") + showAt(in(2, 6), "a", "3"), "", ""},
+		{[]string{in(2, 5), in(1, 7), in(1, 6), in(2, 6)}, showAt(in(2, 5), "a", "0") + showAt(in(2, 6), "a", "3"), "disordered", "2 stands at"},
+		{[]string{in(2, 6), in(1, 6), in(1, 7), in(2, 5)}, showAt(in(2, 5), "a", "3") + showAt(in(2, 6), "a", "0"), "disordered", "3 stands at"},
+		{[]string{in(2, 5), in(1, 3), in(1, 7), in(2, 6)}, showAt(in(1, 3), "a", "1") + showAt(in(2, 5), "a", "0") + showAt(in(2, 6), "a", "3"), "disordered", "1 stands at"},
+	} {
+		l := referee.NewLedger(0)
+		for _, id := range c.ids {
+			number, _ := l.Add("a", 0)
+			l.Acknowledge(number, id)
+		}
+		left := play(t, l, "left", c.left+gap(9, "a"))
+		left.Late = true
+		v := referee.Judge(l, []*referee.Listener{left}, referee.Gaps{"a": referee.MayLose})
+		expectVerdict(t, v, c.kind, c.words)
+	}
+}
+
+// A gap of the later epoch speaks of what the former one had beyond it, and of
+// nothing that came before the later one.
+func TestJudgeOfOverlappingEpochs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ lost, stream, kind, words string }{
+		{in(1, 9), showAt(in(2, 5), "a", "0") + gapAt(in(2, 6), "a"), "", ""},
+		{in(1, 9), showAt(in(2, 5), "a", "0") + gapAt(in(1, 6), "a"), "lost, false gaps", "1 of a"},
+		{in(2, 9), showAt(in(2, 5), "a", "0") + gapAt(in(2, 6), "a"), "lost, false gaps", "1 of a"},
+		{in(1, 9), showAt(in(2, 10), "a", "0") + gapAt(in(2, 6), "a"), "lost, false gaps", "1 of a"},
+	} {
+		l := referee.NewLedger(0)
+		for i := range 2 {
+			l.Add("a", i)
+		}
+		l.Acknowledge(1, c.lost)
+		v := referee.Judge(l, []*referee.Listener{play(t, l, "x", c.stream)}, referee.Gaps{"a": referee.MayLose})
+		expectVerdict(t, v, c.kind, c.words)
 	}
 }
 

@@ -41,6 +41,8 @@ type publish struct {
 	publisher int32
 	outcome   outcome
 	at        place // if acknowledged
+	began     time.Time
+	answered  time.Time // the last time; zero: not yet
 }
 
 // place is where an event stands: its cursor, without what is always the same.
@@ -57,6 +59,7 @@ func placeOf(c event.Cursor) place { return place{c.Position, c.Epoch.Number, c.
 // Ledger holds publishes. Its methods may be called from any goroutine.
 type Ledger struct {
 	padding string
+	age     time.Duration
 
 	mu      sync.Mutex
 	entries []publish
@@ -70,12 +73,18 @@ func NewLedger(size int) *Ledger {
 	return &Ledger{padding: strings.Repeat(".", max(0, size))}
 }
 
+// KeepFor says for how long the store keeps events, before anything is noted.
+// A topic to which nothing comes for longer may be forgotten as a whole: then
+// clients from before are told that something may have expired. Zero, the
+// default: for longer than anybody looks.
+func (l *Ledger) KeepFor(age time.Duration) { l.age = age }
+
 // Add notes that a publish begins and returns its number and its text. What
 // one publisher sends, it sends one after the other.
 func (l *Ledger) Add(topic event.Topic, publisher int) (number int, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = append(l.entries, publish{topic: topic, publisher: int32(publisher)})
+	l.entries = append(l.entries, publish{topic: topic, publisher: int32(publisher), began: time.Now()})
 	l.counts[unknown]++
 	number = len(l.entries) - 1
 	return number, l.text(number)
@@ -85,10 +94,11 @@ func (l *Ledger) text(number int) string { return strconv.Itoa(number) + l.paddi
 
 // number returns which publish the text belongs to, or -1.
 func (l *Ledger) number(text string) int {
-	n, err := strconv.Atoi(strings.TrimSuffix(text, l.padding))
+	digits, padded := strings.CutSuffix(text, l.padding)
+	n, err := strconv.Atoi(digits)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil || n < 0 || n >= len(l.entries) || text != l.text(n) {
+	if err != nil || !padded || n < 0 || n >= len(l.entries) || digits != strconv.Itoa(n) {
 		return -1
 	}
 	return n
@@ -127,7 +137,7 @@ func (l *Ledger) settle(number int, o outcome) {
 	e := &l.entries[number]
 	l.counts[e.outcome]--
 	l.counts[o]++
-	e.outcome = o
+	e.outcome, e.answered = o, time.Now()
 }
 
 // Told notes the hub's answer to a publish that failed, and reports whether it
@@ -174,6 +184,13 @@ func (l *Ledger) Tally() Tally {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return Tally{Acknowledged: l.counts[acknowledged], NotStored: l.counts[notStored], Unknown: l.counts[unknown]}
+}
+
+// placed returns a publish' topic, and its place if it is acknowledged.
+func (l *Ledger) placed(number int) (event.Topic, place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries[number].topic, l.entries[number].at
 }
 
 // snapshot returns what there is.

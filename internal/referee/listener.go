@@ -184,6 +184,19 @@ func (x *Listener) Has(number int) bool {
 	return false
 }
 
+// Passed reports whether the listener has gone past an acknowledged publish:
+// it has it, or was told of a gap of its topic that reaches beyond.
+func (x *Listener) Passed(number int) bool {
+	topic, at := x.ledger.placed(number)
+	return x.Has(number) || at != (place{}) && x.skipped(topic, at)
+}
+
+func (x *Listener) skipped(t event.Topic, at place) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.ContainsFunc(x.gaps, func(g sightedGap) bool { return g.Topic == t && !at.position.After(g.resumed.Position) })
+}
+
 // Opens returns how many connections have opened a stream.
 func (x *Listener) Opens() int {
 	x.mu.Lock()

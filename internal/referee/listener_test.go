@@ -60,6 +60,24 @@ func TestListenerResumes(t *testing.T) {
 	}
 }
 
+// What a listener has, or was told that it cannot have, it has passed.
+func TestListenerPasses(t *testing.T) {
+	t.Parallel()
+	l := referee.NewLedger(0)
+	for i, topic := range []event.Topic{"a", "a", "b", "a", "a"} {
+		l.Add(topic, i)
+		if i < 4 {
+			l.Acknowledge(i, at(uint64(i+2)))
+		}
+	}
+	x := play(t, l, "x", show(2, "a", "0")+gap(4, "a"))
+	for number, want := range []bool{true, true, false, false, false} {
+		if got := x.Passed(number); got != want {
+			t.Errorf("passed %d: %t", number, got)
+		}
+	}
+}
+
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -42,3 +42,10 @@ func (x *Listener) Silence() time.Duration {
 	defer x.mu.Unlock()
 	return x.pauses.longest
 }
+
+// Away reports whether the listener was stopped, and did not come back.
+func (x *Listener) Away() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.pauses.away
+}

@@ -1,20 +1,17 @@
 package referee
 
-import "tickertape/internal/event"
-
 // view is what a listener had.
 type view struct {
 	*Listener
 	events []sighting
 	gaps   []sightedGap
 	odd    []string
-	told   map[event.Topic]sightedGap // the gap of the topic that reaches farthest
-	had    []int                      // how many of each topic's events
-	missed []int32                    // which events it should have had and had not
+	had    []int   // how many of each topic's events
+	missed []int32 // which events it should have had and had not
 }
 
 func (x *Listener) view() *view {
-	v := &view{Listener: x, told: map[event.Topic]sightedGap{}, had: make([]int, len(x.Topics))}
+	v := &view{Listener: x, had: make([]int, len(x.Topics))}
 	v.events, v.gaps, v.odd = x.snapshot()
 	return v
 }
@@ -31,6 +28,9 @@ func (c *court) hear(v *view) {
 			c.fault(&c.Disordered, "%s: %d came at %v, behind %v", v.Name, s.number, s.at, last)
 		}
 		last = s.at
+		if began, ok := c.began[s.at.epoch]; !ok || began.After(s.at.position) {
+			c.began[s.at.epoch] = s.at.position
+		}
 		e := &c.entries[s.number]
 		i, fits := c.locate(s)
 		switch {

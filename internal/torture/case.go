@@ -24,6 +24,9 @@ type Case struct {
 	Redis []string // arguments of redis-server
 	Hub   []string // environment of the hubs, like "HUB_RETAIN_AGE=5s"
 
+	// Age is how long events are kept. A day.
+	Age time.Duration
+
 	// Loss says of all topics what may be missing. Without it nobody may be
 	// told of any gap.
 	Loss referee.Loss
@@ -49,15 +52,17 @@ func (c *Case) allowed(reason event.Reason) bool {
 
 // Cases returns all of them, in the order of the table.
 func Cases() []Case {
-	return slices.Concat(redisCases())
+	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases())
 }
 
-// Scale is how much a run does.
+// Scale is how much a run does. Size and Follow have defaults.
 type Scale struct {
 	Events  int // acknowledged, at least
 	Rate    int // events a second
+	Size    int // bytes of each, about. 50
 	Clients int
 	Topics  int
+	Follow  int // topics that a client follows, at most. 6
 	Faults  int // how often the fault happens
 }
 

@@ -26,7 +26,8 @@ type Cluster struct {
 	Balancer *Balancer
 	Edge     *redistest.Proxy // between everybody outside and the balancer
 
-	t testing.TB
+	t       testing.TB
+	options Options
 }
 
 // Start starts a cluster and returns when all of it works.
@@ -35,11 +36,9 @@ func Start(t testing.TB, o Options) *Cluster {
 	if o.Hubs == 0 {
 		o.Hubs = 3
 	}
-	c := &Cluster{Redis: redistest.Start(t, o.Redis...), t: t}
+	c := &Cluster{Redis: redistest.Start(t, o.Redis...), t: t, options: o}
 	for range o.Hubs {
-		h := newHub(t, o.Program, c.Redis.URL, o.Env)
-		h.Start()
-		c.Hubs = append(c.Hubs, h)
+		c.Hubs = append(c.Hubs, c.startHub())
 	}
 	c.Balancer = startBalancer(t, c.Hubs)
 	c.Edge = redistest.StartProxy(t, c.Balancer.Addr)
@@ -47,6 +46,14 @@ func Start(t testing.TB, o Options) *Cluster {
 		t.Fatal("the cluster never came to work")
 	}
 	return c
+}
+
+// startHub starts one more hub, of which the balancer does not know.
+func (c *Cluster) startHub() *Hub {
+	c.t.Helper()
+	h := newHub(c.t, c.options.Program, c.Redis.URL, c.options.Env)
+	h.Start()
+	return h
 }
 
 // Ready reports whether all hubs are ready.
@@ -63,12 +70,23 @@ func (c *Cluster) Ready() bool {
 // connection of its own. It ends with the test.
 func (c *Cluster) Client(o client.Options) *client.Client {
 	c.t.Helper()
+	return c.clientOf(c.Edge.Addr, o)
+}
+
+// ClientAt is Client for one hub, without a balancer or a proxy before it.
+func (c *Cluster) ClientAt(h *Hub) *client.Client {
+	c.t.Helper()
+	return c.clientOf(h.Addr, client.Options{})
+}
+
+func (c *Cluster) clientOf(addr string, o client.Options) *client.Client {
+	c.t.Helper()
 	if o.Transport == nil {
 		transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
 		c.t.Cleanup(transport.CloseIdleConnections)
 		o.Transport = transport
 	}
-	cl, err := client.New("http://"+c.Edge.Addr, o)
+	cl, err := client.New("http://"+addr, o)
 	if err != nil {
 		c.t.Fatal(err)
 	}

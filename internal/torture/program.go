@@ -66,6 +66,15 @@ func (p *program) over() bool {
 	}
 }
 
+// Status returns the exit status of a program that has ended by itself.
+func (p *program) Status() int {
+	p.t.Helper()
+	if p.process == nil || !p.over() {
+		p.t.Fatalf("%s has not ended by itself", p.name)
+	}
+	return p.process.Status()
+}
+
 // Kill ends the program as a crash does, and returns when it is dead. Killing
 // a dead one does nothing.
 func (p *program) Kill() {

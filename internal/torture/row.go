@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +17,7 @@ import (
 type Row struct {
 	Name, Fault string
 	Seed        uint64
+	Again       string // how to have it again, if not as make torture has it
 
 	Published int // acknowledged
 	Delivered int // to all clients together
@@ -41,7 +43,7 @@ func (r *Row) Err() error {
 		return nil
 	}
 	lines := slices.Concat(r.Stuck, r.Faults[:min(len(r.Faults), 20)])
-	lines = append(lines, fmt.Sprintf("again: make torture CASE=%s SEED=%d", r.Name, r.Seed))
+	lines = append(lines, "again: "+cmp.Or(r.Again, fmt.Sprintf("make torture CASE=%s SEED=%d", r.Name, r.Seed)))
 	return errors.New(strings.Join(lines, "\n"))
 }
 

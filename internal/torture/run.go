@@ -1,8 +1,10 @@
 package torture
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,10 +23,15 @@ type Run struct {
 	Topics    []event.Topic
 	Reader    *client.Client // what the listeners come by
 
+	// Moments are how many messages are acknowledged before the first fault,
+	// between each and the next one, and after the last.
+	Moments []int
+
 	scale Scale
 	end   time.Time // of the time that the run has
 	start string    // a cursor behind which everything is
 	press *press
+	late  int // by how many hours the clock of the present Redis is behind
 }
 
 // Try runs a case, with a hub program as Build returns it, and returns what
@@ -32,12 +39,18 @@ type Run struct {
 // same topics, faults and moments.
 func Try(t testing.TB, c Case, program string, s Scale, seed uint64) Row {
 	t.Helper()
+	return attempt(t, c, program, s, seed, func(r *Run) { r.run(c.Do) })
+}
+
+// attempt runs a case's traffic.
+func attempt(t testing.TB, c Case, program string, s Scale, seed uint64, traffic func(*Run)) Row {
+	t.Helper()
 	row := Row{Name: c.Name, Fault: c.Fault, Seed: seed}
 	began := time.Now()
 	row.Stuck, row.Log = try(t, func(t testing.TB) {
 		r := newRun(t, c, program, s, seed)
 		t.Cleanup(func() { r.report(&row) })
-		r.run(c.Do)
+		traffic(r)
 		r.finish()
 		r.leave()
 		row.Verdict = r.judge(c)
@@ -62,8 +75,14 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	if c.Limit == 0 {
 		c.Limit = 3 * time.Minute
 	}
-	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(50), Topics: topics(s.Topics), scale: s, end: time.Now().Add(c.Limit)}
-	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: c.Hub})
+	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(cmp.Or(s.Size, 50)), Topics: topics(s.Topics),
+		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, end: time.Now().Add(c.Limit)}
+	env := c.Hub
+	if c.Age > 0 {
+		r.Ledger.KeepFor(c.Age)
+		env = append(slices.Clone(env), "HUB_RETAIN_AGE="+c.Age.String())
+	}
+	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: env})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
 	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: "torture.start"})
@@ -75,7 +94,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	for i := range s.Clients {
 		// Most follow a few topics, each topic has many clients.
 		names := make([]event.Topic, 0, 6)
-		for _, k := range draw.Perm(s.Topics)[:1+draw.IntN(min(6, s.Topics))] {
+		for _, k := range draw.Perm(s.Topics)[:1+draw.IntN(min(cmp.Or(s.Follow, 6), s.Topics))] {
 			names = append(names, r.Topics[k])
 		}
 		r.Listen(fmt.Sprint("client ", i), names...)
@@ -91,6 +110,20 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	return r
 }
 
+// moments draws how a number of messages is parted by faults.
+func moments(draw *rand.Rand, messages, faults int) []int {
+	parts, sum := make([]float64, faults+1), 0.0
+	for i := range parts {
+		parts[i] = 0.2 + draw.Float64()
+		sum += parts[i]
+	}
+	counts := make([]int, len(parts))
+	for i, part := range parts {
+		counts[i] = int(float64(messages) * part / sum)
+	}
+	return counts
+}
+
 func topics(n int) []event.Topic {
 	kinds := [...]string{"news.%d", "quotes.%d", "chat.%d", "jobs.%d"}
 	names := make([]event.Topic, n)
@@ -103,7 +136,12 @@ func topics(n int) []event.Topic {
 // Listen adds a client of the topics, from the beginning of the run on.
 func (r *Run) Listen(name string, topics ...event.Topic) *referee.Listener {
 	r.T.Helper()
-	x, err := referee.Listen(r.Reader, r.Ledger, name, r.start, topics...)
+	return r.listen(r.Reader, name, topics)
+}
+
+func (r *Run) listen(c *client.Client, name string, topics []event.Topic) *referee.Listener {
+	r.T.Helper()
+	x, err := referee.Listen(c, r.Ledger, name, r.start, topics...)
 	if err != nil {
 		r.T.Fatal(err)
 	}
@@ -145,6 +183,9 @@ func (r *Run) Ready() {
 	r.Await("all hubs are ready", r.Cluster.Ready)
 }
 
+// AnyHub draws a hub.
+func (r *Run) AnyHub() *Hub { return r.Hubs[r.Rand.IntN(len(r.Hubs))] }
+
 // Last lets a fault last for a time, during which nothing is awaited.
 func (r *Run) Last(d time.Duration) {
 	select {
@@ -156,25 +197,25 @@ func (r *Run) Last(d time.Duration) {
 // run publishes, and lets the fault happen at drawn moments of that.
 func (r *Run) run(fault func(*Run)) {
 	r.T.Helper()
+	end := r.traffic()
+	for _, messages := range r.Moments[:r.scale.Faults] {
+		r.Flow(messages)
+		fault(r)
+		r.Ready()
+	}
+	r.Flow(r.Moments[r.scale.Faults])
+	r.Await("all is published", func() bool { return r.Published() >= r.scale.Events })
+	end()
+}
+
+// traffic begins to publish, until the function that it returns is called.
+func (r *Run) traffic() (end func()) {
 	r.watch(true)
 	r.press.begin()
-	// The parts of the traffic before, between and behind the faults.
-	draw, sum := drawn(r.press.seed, forMoments), 0.0
-	parts := make([]float64, r.scale.Faults+1)
-	for i := range parts {
-		parts[i] = 0.2 + draw.Float64()
-		sum += parts[i]
+	return func() {
+		r.watch(false)
+		r.press.finish()
 	}
-	for i, part := range parts {
-		r.Flow(int(float64(r.scale.Events) * part / sum))
-		if i < r.scale.Faults {
-			fault(r)
-			r.Ready()
-		}
-	}
-	r.Await("all is published", func() bool { return r.Published() >= r.scale.Events })
-	r.watch(false)
-	r.press.finish()
 }
 
 func (r *Run) watch(watch bool) {
@@ -184,18 +225,21 @@ func (r *Run) watch(watch bool) {
 }
 
 // finish waits until all clients have come to the end, which they know by a
-// last message of each topic, and one that comes only now.
+// last message of each topic, and one that comes only now, to a hub that only
+// now begins: what comes to it is what the store has.
 func (r *Run) finish() {
 	r.T.Helper()
 	r.Ready()
+	fresh := r.startHub()
+	r.Await("a new hub is ready", fresh.Ready)
 	last := map[event.Topic]int{}
 	for _, topic := range r.Topics {
 		last[topic] = r.press.last(topic)
 	}
-	r.Listen("a newcomer", r.Topics...).Late = true
+	r.listen(r.ClientAt(fresh), "a newcomer", r.Topics).Late = true
 	for _, x := range r.Listeners {
 		for _, topic := range x.Topics {
-			if !r.comes(func() bool { return x.Has(last[topic]) }) {
+			if !r.comes(func() bool { return x.Passed(last[topic]) }) {
 				r.T.Errorf("%s never came to the end of %s", x.Name, topic)
 				return
 			}

@@ -31,6 +31,7 @@ func TestTorture(t *testing.T) {
 	seed := seed(t)
 	program := torture.Build(t)
 	_, _ = fmt.Fprintf(t.Output(), "seed %d\n%s", seed, torture.Header)
+	table := newTable(t, seed)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			if !full {
@@ -38,6 +39,7 @@ func TestTorture(t *testing.T) {
 			}
 			row := torture.Try(t, c, program, scale, seed)
 			_, _ = fmt.Fprint(t.Output(), row.String())
+			table.add(row)
 			if err := row.Err(); err != nil {
 				t.Errorf("%v\n%s", err, row.Log)
 			}
@@ -60,6 +62,40 @@ func seed(t *testing.T) uint64 {
 		t.Fatal(err)
 	}
 	return seed
+}
+
+// table is the file TORTURE_TABLE, if there is to be one.
+type table struct {
+	t    *testing.T
+	file *os.File
+}
+
+func newTable(t *testing.T, seed uint64) *table {
+	t.Helper()
+	name := os.Getenv("TORTURE_TABLE")
+	if name == "" {
+		return &table{}
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	_, _ = fmt.Fprintf(file, "`make torture SEED=%d`\n\n%s", seed, torture.Header)
+	return &table{t, file}
+}
+
+func (x *table) add(r torture.Row) {
+	if x.file == nil {
+		return
+	}
+	if _, err := x.file.WriteString(r.String()); err != nil {
+		x.t.Error(err)
+	}
 }
 
 func chosen(t *testing.T, cases []torture.Case, names []string) []torture.Case {

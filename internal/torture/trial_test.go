@@ -1,6 +1,7 @@
 package torture_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -66,6 +67,31 @@ func TestTryEndsAll(t *testing.T) {
 	}
 	if row.Took > 30*time.Second {
 		t.Errorf("it took %v", row.Took)
+	}
+}
+
+// What a run draws, it draws again from the same seed.
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	program := torture.Build(t)
+	draws := func(seed uint64) (drawn string) {
+		row := torture.Try(t, torture.Case{Do: func(r *torture.Run) {
+			drawn = fmt.Sprint(r.Rand.Perm(100), r.Moments)
+			for _, x := range r.Listeners {
+				drawn += fmt.Sprint(x.Topics)
+			}
+		}}, program, small, seed)
+		if err := row.Err(); err != nil || drawn == "" {
+			t.Fatal(drawn, err)
+		}
+		return drawn
+	}
+	first := draws(1)
+	if again := draws(1); again != first {
+		t.Errorf("first %s, then %s", first, again)
+	}
+	if other := draws(2); other == first {
+		t.Errorf("of two seeds %s", other)
 	}
 }
 

@@ -1,0 +1,128 @@
+package defects
+
+// The engine: package hub.
+
+const (
+	takeGo       = "internal/hub/take.go"
+	logGo        = "internal/hub/log.go"
+	hubGo        = "internal/hub/hub.go"
+	subscriberGo = "internal/hub/subscriber.go"
+)
+
+func ofHub() []Defect {
+	return []Defect{
+		{
+			Name:  "watermark-last",
+			About: "a stream reads the watermark behind the logs, not before them",
+			Edits: []Edit{{takeGo, `		views, limit, ok := s.views(space[:0], mark.clock)
+`, `		views, limit, ok := s.views(space[:0], mark.clock)
+		if limit == mark.clock.Position {
+			mark = s.hub.mark.Load()
+			limit = mark.clock.Position
+		}
+`}},
+			Cases: []string{"sub-killed-50", "sub-killed-once"},
+		},
+		{
+			Name:  "seam-doubled",
+			About: "what the log shares with the history is not dropped where the two meet",
+			Edits: []Edit{{logGo, `		src.page = nil
+		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
+`, `		frames := behind(l.frames[l.head:], after)
+		if src.page != nil {
+			frames = l.frames[l.head:]
+		}
+		src.page = nil
+		return view{source: src, frames: frames, upto: now.Position}, true
+`}},
+			Cases: []string{"hub-killed", "hubs-rolled"},
+		},
+		{
+			Name:  "gap-swallowed",
+			About: "a hole is not told",
+			Edits: []Edit{{takeGo, `return f.hole() && f.position().After(src.told) &&`, `return false && f.position().After(src.told) &&`}},
+			Cases: []string{"away-trimmed"},
+		},
+		{
+			Name:  "log-begins-early",
+			About: "where a log begins is read a millisecond before its place among the logs is taken",
+			Edits: []Edit{{hubGo, `func (h *Hub) join(t event.Topic, s *Subscriber) *log {
+	h.mu.Lock()
+`, `func (h *Hub) join(t event.Topic, s *Subscriber) *log {
+	now := h.mark.Load().clock
+	time.Sleep(time.Millisecond)
+	h.mu.Lock()
+`}, {hubGo, `newLog(t, h.mark.Load().clock)`, `newLog(t, now)`}},
+			Cases: []string{"hub-killed", "hubs-rolled"},
+		},
+		{
+			Name:  "log-begins-amid",
+			About: "a log may begin in the middle of a stretch: outside the feed's lock, for 50 µs behind each event",
+			Edits: []Edit{{hubGo, `		h.append(&frame{event: e}, complete)
+`, `		h.append(&frame{event: e}, complete)
+		h.mu.RUnlock()
+		time.Sleep(50 * time.Microsecond)
+		h.mu.RLock()
+`}},
+			Cases: []string{"hubs-rolled", "hub-killed"},
+		},
+		{
+			Name:  "cursor-first",
+			About: "the cursor moves before the frames are handed out",
+			Edits: []Edit{{takeGo, `	return dst
+}
+
+// forewarn tells`, `	s.cursor.Position = event.Latest(s.cursor.Position, limit)
+	return dst
+}
+
+// forewarn tells`}},
+			Cases: []string{"sub-killed-once"},
+		},
+		{
+			Name:  "hole-told-late",
+			About: "a hole is told only where it ends, behind other topics' events in it",
+			Edits: []Edit{{takeGo, `		dst = s.forewarn(dst, views, next)
+`, ``}},
+			Cases: []string{"hole-cut"},
+		},
+		{
+			Name:  "replay-quiet",
+			About: "an opening replay tells of no hole before its opening, even of what went since",
+			Edits: []Edit{{takeGo, `f.gap.Since.After(s.cursor.Opened)`, `f.position().After(s.cursor.Opened)`}},
+			Cases: []string{"replays"},
+		},
+		{
+			Name:  "replay-complains",
+			About: "an opening replay tells of what was gone before it was asked for",
+			Edits: []Edit{{takeGo, ` && f.gap.Since.After(s.cursor.Opened)`, ``}},
+			Cases: []string{"replays"},
+		},
+		{
+			Name:  "ahead-is-bad",
+			About: "a cursor from a node that is further than this one passes for a bad one",
+			Edits: []Edit{{subscriberGo, `		s.settled = !event.Latest(cursor.Position, cursor.Opened).After(mark.clock.Position)
+`, `		s.judge(mark.clock)
+		s.settled = true
+`}},
+			Cases: []string{"clients-moved"},
+		},
+		{
+			Name:  "slow-reader-skips",
+			About: "a slow reader that has fallen out of the log goes on with what that still has",
+			Edits: []Edit{{logGo, `	if !l.floor.After(after) {
+`, `	if !l.floor.After(after) || s.live {
+`}},
+			Cases: []string{"slow-readers"},
+		},
+		{
+			Name:  "topics-unmerged",
+			About: "a stream's topics are handed out one after the other, not by position",
+			Edits: []Edit{{takeGo, `				next, found = v.frames[0].position(), true
+`, `				next, found = v.frames[0].position(), true
+				break
+`}},
+			Cases: []string{"sub-killed-once"},
+		},
+	}
+}

@@ -1,0 +1,92 @@
+package torture
+
+import (
+	"net"
+	"strings"
+	"time"
+
+	"tickertape/internal/redistest"
+	"tickertape/internal/referee"
+)
+
+// soon has a primary send its data to a replica at once.
+var soon = []string{"--repl-diskless-sync-delay", "0"}
+
+// failoverCases lead the hubs to another server, behind the same address.
+func failoverCases() []Case {
+	return []Case{
+		{Name: "failover", Fault: "Redis hands over to its replica, and goes on answering as one", Redis: soon, Do: func(r *Run) {
+			r.handOver(redistest.Start(r.T, r.replica()...))
+		}},
+		{Name: "failover-late", Fault: "Redis hands over to a replica whose clock is an hour behind its own", Redis: soon, Do: func(r *Run) {
+			r.late++
+			r.handOver(redistest.StartLate(r.T, time.Duration(r.late)*time.Hour, r.replica()...))
+		}},
+		{Name: "empty-late", Fault: "Redis killed, in its place an empty one whose clock is an hour behind", Loss: referee.MustLose, Do: func(r *Run) {
+			r.late++
+			old := r.Redis
+			r.lead(redistest.StartLate(r.T, time.Duration(r.late)*time.Hour))
+			old.Kill()
+		}},
+		{Name: "two-primaries", Fault: "a replica made a primary while the old one goes on: hubs hear one and write to the other, until it is killed", Redis: soon, Loss: referee.MayLose, Do: twoPrimaries},
+	}
+}
+
+// replica returns the arguments of a server that follows the present one.
+func (r *Run) replica() []string {
+	host, port, err := net.SplitHostPort(r.Redis.Addr)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return append([]string{"--replicaof", host + " " + port}, soon...)
+}
+
+// lead leads new connections of all hubs to another server.
+func (r *Run) lead(next *redistest.Server) {
+	r.Redis = next
+	for _, h := range r.Hubs {
+		h.Redis.Target(next.Addr)
+	}
+}
+
+func (r *Run) awaitSync(next *redistest.Server) {
+	r.T.Helper()
+	r.Await("the replica has all data", func() bool { return next.Info("replication", "master_link_status") == "up" })
+}
+
+// handOver makes a replica the primary, with nothing lost. The old one follows
+// it, and is killed when there has been some traffic.
+func (r *Run) handOver(next *redistest.Server) {
+	r.T.Helper()
+	r.awaitSync(next)
+	old := r.Redis
+	old.Must("FAILOVER")
+	r.Await("the replica is the primary", func() bool { return next.Info("replication", "role") == "master" })
+	r.Last(time.Duration(r.Rand.Int64N(int64(time.Second))))
+	r.lead(next)
+	r.Flow(200 + r.Rand.IntN(500))
+	r.Ready()
+	old.Kill()
+}
+
+// twoPrimaries has hubs go over to another primary one by one, with their
+// subscription first or with all their connections.
+func twoPrimaries(r *Run) {
+	next, old := redistest.Start(r.T, r.replica()...), r.Redis
+	r.awaitSync(next)
+	r.Flow(r.Rand.IntN(100))
+	next.Must("REPLICAOF", "NO", "ONE")
+	r.lead(next)
+	if r.Rand.IntN(2) == 0 {
+		old.KillClients("pubsub")
+	}
+	for _, i := range r.Rand.Perm(len(r.Hubs)) {
+		r.Last(time.Duration(r.Rand.Int64N(int64(2 * time.Second))))
+		if r.Rand.IntN(2) == 0 {
+			r.Hubs[i].Redis.Cut()
+		} else if strings.Contains(old.Must("CLIENT", "LIST", "TYPE", "pubsub"), "laddr=") {
+			old.KillClients("pubsub")
+		}
+	}
+	old.Kill()
+}

@@ -1,0 +1,95 @@
+package torture_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"tickertape/internal/torture"
+)
+
+// minDeliveries is how many deliveries a second a soak has at least, over all
+// of its time.
+const minDeliveries = 2000
+
+// longSoak is how long a soak has to be to say what is flat: before a quarter
+// of that, the hubs' logs are not full.
+const longSoak = 20 * time.Minute
+
+// TestSoak lets three hubs work while they are harmed again and again: the
+// ledger is clean at the end, and nothing that hubs hold has grown. Its short
+// form runs with all tests; the full one, by "make soak", for as long as SOAK
+// says, and draws a picture in the file SOAK_PLOT.
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	o := torture.SoakOptions{Span: 12 * time.Second, Every: 5 * time.Second, Look: time.Second, Rate: 300, Clients: 50, Topics: 20}
+	text := os.Getenv("SOAK")
+	if text != "" {
+		span, err := time.ParseDuration(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As many bytes as fill the logs, 1 MiB for each topic, in 5 minutes.
+		o = torture.SoakOptions{Span: span, Every: 20 * time.Second, Look: max(time.Second, span/240),
+			Rate: 50, Size: 3300, Clients: 5000, Topics: 100, Follow: 2}
+	}
+	seed := seed(t)
+	row, samples := torture.Soak(t, torture.Build(t), o, seed)
+	t.Logf("seed %d\n%s%s", seed, torture.Header, row.String())
+	if err := row.Err(); err != nil {
+		t.Fatalf("%v\n%s", err, row.Log)
+	}
+	checkSamples(t, samples, o)
+	if text == "" {
+		return
+	}
+	last := samples.List[len(samples.List)-1].At
+	notes := []string{fmt.Sprintf("%d events published, %d delivered: %d lost without notice, %d doubled, %d out of order, %d false gaps.",
+		row.Published, row.Delivered, row.Lost, row.Doubled, row.Disordered, row.FalseGaps)}
+	for _, trend := range samples.Trends() {
+		t.Log(trend)
+		notes = append(notes, trend.String()+".")
+		if o.Span >= longSoak && !(trend.Growth() <= torture.MaxGrowth) {
+			t.Errorf("%s: it grows", trend.Name)
+		}
+	}
+	title := fmt.Sprintf("%d hubs, %d clients, a fault every %.0f s", len(samples.List[0].Hubs), o.Clients, o.Every.Seconds())
+	if err := os.WriteFile(os.Getenv("SOAK_PLOT"), samples.Plot(title, notes...).SVG(), 0o644); err != nil {
+		t.Error(err)
+	}
+	perSecond := float64(row.Delivered) / last.Seconds()
+	t.Logf("%d faults and %.0f deliveries a second in %v", len(samples.Faults), perSecond, last.Round(time.Second))
+	if perSecond < minDeliveries {
+		t.Errorf("that is less than %d deliveries a second", minDeliveries)
+	}
+}
+
+// checkSamples looks whether the hubs' curves say what they should.
+func checkSamples(t *testing.T, samples *torture.Samples, o torture.SoakOptions) {
+	t.Helper()
+	if want := int((o.Span - 1) / o.Every); len(samples.Faults) == 0 || len(samples.Faults) > want {
+		t.Errorf("%d faults, should be %d at most", len(samples.Faults), want)
+	}
+	if len(samples.List) < int(o.Span/o.Look)/2 {
+		t.Fatalf("%d samples", len(samples.List))
+	}
+	lives, whole := map[float64]bool{}, 0
+	for _, s := range samples.List {
+		streams := 0.0
+		for i, r := range s.Hubs {
+			if streams += r.Streams; i == 0 && r.Born > 0 {
+				lives[r.Born] = true
+			}
+		}
+		if streams == float64(o.Clients) {
+			whole++
+		}
+	}
+	if len(lives) != 1 {
+		t.Errorf("the first hub had %d lives: it must not be ended", len(lives))
+	}
+	if whole == 0 {
+		t.Errorf("the hubs never had the streams of all %d clients", o.Clients)
+	}
+}
