@@ -111,6 +111,7 @@ func (c *client) take() {
 		c.bytes = rest
 		c.read(append(block, "\n\n"...))
 	}
+	c.view.took()
 	switch {
 	case cut:
 		c.hangUp()
