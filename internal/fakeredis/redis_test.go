@@ -142,6 +142,7 @@ var forms = [][]func(*rapid.T) string{
 	{fixed("EVAL"), fixed("return {redis.call('SET', KEYS[1], 1.5), redis.call('GET', KEYS[1])}"), fixed("1"), key},
 	{fixed("EVAL"), fixed("return redis.call('HGET', KEYS[1], 'a')"), fixed("1"), hash},
 	{fixed("EVAL"), fixed("redis.call('SET', KEYS[1], 'kept') return redis.call('HGET', KEYS[1], 'a')"), fixed("1"), hash},
+	{fixed("EVAL"), fixed("return {string.match(ARGV[1], '^(%d+)-(%d+)$')}"), fixed("0"), word("1-2", "12-345", "-1", "1-", "1-2-3", "a-1", "", " 1-2")},
 	{fixed("EVAL"), fixed("return 1"), word("0", "1", "x")}, {fixed("EVALSHA"), fixed(one), fixed("0")},
 	{fixed("SCRIPT"), fixed("LOAD"), fixed("return 1")},
 }

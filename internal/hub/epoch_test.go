@@ -217,3 +217,35 @@ func TestLogBeginsWithALoss(t *testing.T) {
 		expect(t, "a return from before", before, "2 a:store_lost 3 4")
 	})
 }
+
+// A store loses an epoch as a whole, and streams that had come to it, but not
+// beyond its beginning: they go on with what there is from before.
+func TestEpochIsLostAndWhatWasBeforeIsNot(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		first := b.clock.Epoch
+		slow, ahead := subscribe(t, h, &bell{}, hub.Start{}, "a"), subscribe(t, h, &bell{}, hub.Start{}, "a")
+		defer slow.Close()
+		defer ahead.Close()
+		end := b.publish("a", "1", "2")[1].Position
+		b.turn(end)
+		b.mend("a")
+		if text := takeOne(slow); !strings.Contains(text, "data: 1") {
+			t.Fatal(text)
+		}
+		b.publish("a", "3")
+		expect(t, "one that was quick", ahead, "1 2 3")
+		if c, _ := event.ParseCursor(slow.Cursor()); c.Epoch != first {
+			t.Errorf("it stands before the second epoch, and its cursor is one of %v", c.Epoch)
+		}
+		id := slow.Cursor()
+		b.turn(end)
+		b.clock.Ended = map[event.Epoch]event.Position{first: end}
+		b.mend()
+		back := subscribe(t, h, &bell{}, hub.Start{Cursor: id}, "a")
+		defer back.Close()
+		b.publish("a", "4")
+		expect(t, "one that was slow", slow, "2 4")
+		expect(t, "its return", back, "2 4")
+		expect(t, "one that was quick", ahead, "a:store_lost 4")
+	})
+}

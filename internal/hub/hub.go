@@ -103,8 +103,20 @@ type Hub struct {
 // watermark is how far the logs are complete, as the store's clock stood then,
 // and when that became known.
 type watermark struct {
-	clock event.Clock
-	at    time.Time
+	clock  event.Clock
+	epochs *event.Clock // as it was at the first watermark of this epoch
+	at     time.Time
+}
+
+// next returns the watermark that follows m, which is nil at first.
+func (m *watermark) next(clock event.Clock) *watermark {
+	next := &watermark{clock: clock, at: time.Now()}
+	if m != nil && m.clock.Epoch == clock.Epoch {
+		next.epochs = m.epochs
+	} else {
+		next.epochs = &next.clock
+	}
+	return next
 }
 
 // now estimates the store's time: a node's own clock may differ.
@@ -176,7 +188,7 @@ func (h *Hub) Feed(s event.Stretch) {
 		f.event.Prev = l.Prev
 		h.append(f, complete)
 	}
-	h.mark.Store(&watermark{clock: s.Clock, at: time.Now()})
+	h.mark.Store(mark.next(s.Clock))
 	h.mu.RUnlock()
 	if mark == nil {
 		close(h.ready)

@@ -45,6 +45,7 @@ type Subscriber struct {
 	// cursor is what has been handed out. While it is not settled, nobody
 	// knows yet whether the store agrees with it.
 	cursor  event.Cursor
+	epochs  *event.Clock // as it was when the cursor came to its epoch; nil: it is a client's
 	settled bool
 	clock   atomic.Pointer[event.Clock] // the answer to that, from a reader
 
@@ -115,7 +116,7 @@ func (s *Subscriber) begin(from Start, mark *watermark) {
 	default:
 		s.cursor = now
 	}
-	s.settled = true
+	s.settled, s.epochs = true, mark.epochs
 	s.opening.ID = s.cursor.String()
 }
 
@@ -128,6 +129,7 @@ func (s *Subscriber) resume(text string, mark *watermark) {
 		// one that leads here again.
 		s.opening.ID = event.Cursor{Epoch: event.Epoch{Store: mark.clock.Epoch.Store}}.String()
 		s.lose(mark.clock, mark.clock.Position, event.BadCursor)
+		s.epochs = mark.epochs
 		return
 	}
 	s.cursor = cursor
@@ -135,6 +137,7 @@ func (s *Subscriber) resume(text string, mark *watermark) {
 	_, s.settled = mark.clock.Ended[cursor.Epoch]
 	if cursor.Epoch == mark.clock.Epoch {
 		s.settled = !event.Latest(cursor.Position, cursor.Opened).After(mark.clock.Position)
+		s.epochs = mark.epochs
 	}
 }
 
@@ -146,22 +149,40 @@ func (s *Subscriber) settle() bool {
 	}
 	s.settled = true
 	s.judge(*clock)
+	s.epochs = clock
 	return true
 }
 
 // follow keeps the cursor in the epoch of the watermark: when that one has
-// changed, the stream goes on from what the new epoch has of the old one.
-func (s *Subscriber) follow(now event.Clock) {
-	if s.cursor.Epoch != now.Epoch {
-		s.judge(now)
+// changed, the stream goes on from what the new epoch has of the old one. Of an
+// epoch that the store has lost it may still have what came before that, and
+// the stream may not have got any further.
+func (s *Subscriber) follow(now *watermark) {
+	if s.cursor.Epoch == now.clock.Epoch {
+		return
 	}
+	if _, known := now.clock.Ended[s.cursor.Epoch]; !known && s.epochs != nil {
+		s.cursor.Epoch = s.epochs.EpochOf(s.cursor.Position)
+	}
+	s.judge(now.clock)
+	s.epochs = now.epochs
+}
+
+// name returns a cursor as clients get it: in the epoch that gave out its
+// position, for a later one may be lost, and what lies before it not. In the
+// middle of an opening replay, where the stream opened counts too.
+func (s *Subscriber) name(c event.Cursor) string {
+	if s.epochs != nil && !c.Replaying() {
+		c.Epoch = s.epochs.EpochOf(c.Position)
+	}
+	return c.String()
 }
 
 // judge finds the cursor's place in the clock's epoch.
 func (s *Subscriber) judge(clock event.Clock) {
 	position, reason := clock.Resolve(s.cursor)
 	if reason != "" {
-		text := s.cursor.String()
+		text := s.name(s.cursor)
 		s.after = &text
 		s.lose(clock, position, reason)
 		return
@@ -194,7 +215,7 @@ func (s *Subscriber) Cursor() string {
 	if s.lost != "" || !s.settled {
 		return s.opening.ID
 	}
-	return s.cursor.String()
+	return s.name(s.cursor)
 }
 
 // Close ends the subscriber. Take returns Ended from then on.

@@ -36,7 +36,7 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 	}
 	for {
 		mark := s.hub.mark.Load() // first; see the package comment
-		if s.follow(mark.clock); s.lost != "" {
+		if s.follow(mark); s.lost != "" {
 			return s.reportLost(dst), More
 		}
 		var space [4]view
@@ -187,12 +187,9 @@ func (s *Subscriber) notice(src *source, f *frame) GapNotice {
 	if s.live && (reason == event.Trimmed || reason == event.Expired) {
 		reason = event.Overrun
 	}
-	after, resumed := s.cursor.String(), s.cursor
+	after, resumed := s.name(s.cursor), s.cursor
 	resumed.Position = f.position()
-	if clock := s.hub.mark.Load().clock; clock.Epoch == s.cursor.Epoch {
-		resumed.Epoch = clock.EpochOf(resumed.Position) // as the events around it have it
-	}
-	return GapNotice{Topic: src.log.topic, Reason: reason, After: &after, ResumedAt: resumed.String()}
+	return GapNotice{Topic: src.log.topic, Reason: reason, After: &after, ResumedAt: s.name(resumed)}
 }
 
 // appendGaps appends one block for each notice, the last one with the cursor

@@ -161,11 +161,15 @@ func (c *collector) end(p piece) {
 	if p.next != nil {
 		end = p.next.Prev
 	}
-	if loss := end; loss.After(c.wanted.Upto) && (loss == s.lost || p.next != nil && loss.After(s.gone)) {
-		// That is told behind the range. What is missing here went before.
-		if end = s.gone; loss == s.lost {
-			end = event.Latest(s.gone, s.before)
-		}
+	switch upto := c.wanted.Upto; {
+	case !end.After(upto):
+	case s.lost.After(c.complete) && !s.lost.After(upto):
+		c.hole(p, s.lost)
+	// A loss behind the range is told there. What is missing here went before.
+	case s.lost.After(c.complete) && !s.lost.After(end):
+		end = s.before
+	case p.next != nil && end.After(s.gone): // an earlier loss
+		end = s.gone
 	}
 	switch {
 	case !end.After(c.complete):
@@ -179,8 +183,11 @@ func (c *collector) end(p piece) {
 	}
 }
 
-// hole notes that all up to end is missing.
+// hole notes that all up to end is missing. A loss in it is told at its place.
 func (c *collector) hole(p piece, end event.Position) {
+	if lost := p.state.lost; lost.After(c.complete) && end.After(lost) {
+		c.hole(p, lost)
+	}
 	c.page.Gaps = append(c.page.Gaps, c.gap(p, end))
 	c.complete = end
 }
@@ -198,9 +205,9 @@ func (c *collector) gap(p piece, end event.Position) event.Gap {
 			since = event.Latest(since, p.old.Add(age))
 		}
 		return event.Gap{Position: end, Since: event.Latest(end, since), Reason: event.StoreLost}
-	case end == s.gone && !s.trimmed.IsZero():
+	case !end.After(s.gone) && !s.trimmed.IsZero():
 		return event.Gap{Position: end, Since: s.trimmed, Reason: event.Trimmed}
-	case end == s.gone, !end.After(p.old), len(p.list) == 0 && p.next == nil && end == s.last:
+	case !end.After(s.gone), !end.After(p.old), len(p.list) == 0 && p.next == nil && end == s.last:
 		return event.Gap{Position: end, Since: end.Add(age), Reason: event.Expired}
 	}
 	return event.Gap{Position: end, Since: event.Latest(end, since), Reason: event.StoreLost}

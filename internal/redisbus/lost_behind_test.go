@@ -10,8 +10,8 @@ import (
 )
 
 // A page that ends before a loss tells what was trimmed before it. The loss
-// is told behind the page.
-func TestTrimmedBeforeALoss(t *testing.T) {
+// is told behind the page, and what was trimmed since behind the loss.
+func TestTrimmedAroundALoss(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	bus, err := redisbus.Open(redisbus.Options{URL: server.URL, Beat: 20 * time.Millisecond, Retention: event.Retention{Messages: 2}})
@@ -57,5 +57,13 @@ func TestTrimmedBeforeALoss(t *testing.T) {
 		if len(page.Gaps) != 1 || page.Gaps[0].Position != last || page.Gaps[0].Reason != event.Trimmed || page.Upto != upto {
 			t.Errorf("up to %v it has %+v, want it whole, with what was trimmed up to %v", upto, page, last)
 		}
+	}
+	put()
+	gone := put()
+	put()
+	put()
+	page, err := bus.History(t.Context(), event.Range{Topic: "news", After: last, Upto: event.Position{MS: 1 << 47}})
+	if err != nil || len(page.Gaps) != 2 || page.Gaps[0].Reason != event.StoreLost || page.Gaps[1].Reason != event.Trimmed || page.Gaps[1].Position != gone {
+		t.Errorf("behind %v it has %+v, %v, want a loss and then what was trimmed up to %v", last, page, err, gone)
 	}
 }

@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -127,8 +128,8 @@ func (w *witness) forget() {
 	}
 }
 
-// losses returns at most n of those that are still to be reported, and the
-// epoch in which that is so.
+// losses returns at most n of those that are still to be reported, in order,
+// and the epoch in which that is so.
 func (w *witness) losses(n int) (list []loss, in event.Epoch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,6 +139,7 @@ func (w *witness) losses(n int) (list []loss, in event.Epoch) {
 		}
 		list = append(list, loss{l, w.heard[l]})
 	}
+	slices.SortFunc(list, func(a, b loss) int { return a.position.Compare(b.position) })
 	return list, w.clock.Epoch
 }
 

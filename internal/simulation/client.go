@@ -3,7 +3,6 @@ package simulation
 import (
 	"bytes"
 	"encoding/json"
-	"math/rand/v2"
 	"time"
 
 	"tickertape/internal/event"
@@ -16,7 +15,7 @@ import (
 type client struct {
 	world  *world
 	name   string
-	rng    *rand.Rand
+	dice   dice
 	topics []event.Topic
 	start  hub.Start // how it begins
 
@@ -46,7 +45,7 @@ func (c *client) plan() {
 		return
 	}
 	c.due = true
-	wait := time.Duration(c.rng.Int64N(int64(c.slow)))
+	wait := c.dice.duration(c.slow, 1)
 	c.world.agenda.in(wait, func() {
 		c.due = false
 		c.take()
@@ -60,7 +59,7 @@ func (c *client) connect(l *life) bool {
 		from = c.start
 	}
 	form := hub.Plain
-	if c.rng.IntN(4) == 0 {
+	if c.dice.below(4, 2) == 0 {
 		form = hub.Envelope
 	}
 	sub, err := l.hub.Subscribe(hub.Request{Topics: c.topics, From: from, Form: form}, c)
@@ -69,12 +68,12 @@ func (c *client) connect(l *life) bool {
 	}
 	c.sub, c.at = sub, l
 	opening := sub.Opening()
-	c.note("opens at node %d with %s", l.node.number, c.world.tell(opening.ID))
+	c.note("opens at node %d with %s", l.node.number, said(opening.ID))
 	if c.view == nil {
 		c.id = opening.ID
 		c.view = newView(c, opening.ID)
 	} else if !opening.Resumed || opening.ID != c.id {
-		c.fault("came back with %s, and the stream began with %+v", c.world.tell(c.id), opening)
+		c.fault("came back with %s, and the stream began with %+v", said(c.id), opening)
 	}
 	c.view.connected()
 	c.plan()
@@ -97,9 +96,9 @@ func (c *client) take() {
 	}
 	blocks, state := c.sub.Take(nil, c.mouth)
 	keep := len(blocks)
-	cut := keep > 0 && c.rng.IntN(c.world.cuts) == 0 && !c.world.healed
+	cut := keep > 0 && c.dice.below(c.world.cuts, 3) == 0 && !c.world.healed
 	if cut {
-		keep = c.rng.IntN(keep + 1)
+		keep = c.dice.below(keep+1, 4)
 	}
 	for _, b := range blocks[:keep] {
 		c.bytes = append(c.bytes, b...)
@@ -112,13 +111,14 @@ func (c *client) take() {
 		c.bytes = rest
 		c.read(append(block, "\n\n"...))
 	}
+	c.view.took()
 	switch {
 	case cut:
 		c.hangUp()
 	case state == hub.More:
 		c.plan()
 	case state == hub.Idle:
-		c.view.complete(c.sub.Cursor(), c.rng.IntN(3) == 0)
+		c.view.complete(c.sub.Cursor(), c.dice.below(3, 5) == 0)
 	}
 }
 
@@ -135,7 +135,7 @@ func (c *client) read(block []byte) {
 			c.fault("cannot read the gap %q: %v", e.Data, err)
 			return
 		}
-		c.note("gap of %s (%s) up to %s, id %s", n.Topic, n.Reason, c.world.tell(n.ResumedAt), c.world.tell(e.ID))
+		c.note("gap of %s (%s) up to %s, id %s", n.Topic, n.Reason, said(n.ResumedAt), said(e.ID))
 		c.view.gap(n, e.ID)
 	} else {
 		text := e.Data
@@ -151,7 +151,7 @@ func (c *client) read(block []byte) {
 			}
 			text = data.Text
 		}
-		c.note("event %s, id %s", text, c.world.tell(e.ID))
+		c.note("event %s, id %s", text, said(e.ID))
 		c.view.event(c.world.number(text), e.ID)
 	}
 	if e.ID != "" {

@@ -47,7 +47,7 @@ func (c *connection) Write(b []byte) (int, error) {
 		return 0, &net.OpError{Op: "write", Net: "simulation", Err: syscall.EPIPE}
 	}
 	bytes := append([]byte(nil), b...)
-	c.link.send(&c.up, func() { c.link.arriveUp(c, bytes) })
+	c.link.send(&c.up, len(b), func() { c.link.arriveUp(c, bytes) })
 	return len(b), nil
 }
 
@@ -109,7 +109,7 @@ func (c *connection) signal() {
 // Close implements net.Conn. What was written before still arrives.
 func (c *connection) Close() error {
 	c.put(nil, net.ErrClosed)
-	c.link.send(&c.up, func() { c.link.arriveUp(c, nil) })
+	c.link.send(&c.up, 0, func() { c.link.arriveUp(c, nil) })
 	return nil
 }
 

@@ -4,7 +4,8 @@ import "time"
 
 // plan draws what happens in the time of the traffic, and when.
 func (w *world) plan() {
-	kinds := []func(){w.cutSome, w.lose, w.stall, w.cutOff, w.crashNode, w.freeze, w.restart, w.flushScripts}
+	kinds := []func(){w.cutSome, w.cutSubscriptions, w.lose, w.stall, w.slow, w.cutOff, w.crashNode, w.dropClients,
+		w.freeze, w.restart, w.restart, w.split, w.split, w.flush, w.flushScripts, w.refuseWrites, w.setClock}
 	for range w.rng.IntN(6) {
 		at := time.Duration(w.rng.Int64N(int64(time.Until(w.traffic))))
 		w.agenda.in(at, kinds[w.rng.IntN(len(kinds))])
@@ -28,21 +29,14 @@ func (w *world) later(d time.Duration, do func()) {
 
 func (w *world) anyNode() *node { return w.nodes[w.rng.IntN(len(w.nodes))] }
 
-// heal makes whole what is not.
-func (w *world) heal() {
-	w.healed = true
-	w.note("all is whole again")
-	if w.primary.frozen {
-		w.primary.thaw()
-	}
+// someNodes draws some of the nodes, maybe none, maybe all.
+func (w *world) someNodes() (some []*node) {
 	for _, n := range w.nodes {
-		n.link.slow(usual)
-		n.link.release()
-		n.link.lead(w.primary)
-		if n.life == nil {
-			n.start()
+		if w.rng.IntN(2) == 0 {
+			some = append(some, n)
 		}
 	}
+	return some
 }
 
 // cutSome breaks some connections of a node.
@@ -99,56 +93,36 @@ func (w *world) crashNode() {
 	})
 }
 
-// freeze has the store answer nobody.
-func (w *world) freeze() {
-	s := w.primary
-	w.note("%s freezes", s.name)
-	s.freeze()
-	w.later(w.during(), func() {
-		w.note("%s thaws", s.name)
-		if !s.dead {
-			s.thaw()
-		}
-	})
-}
-
-// restart ends the store, which comes back with all of its data, or as it was
-// some time ago, or empty.
-func (w *world) restart() {
-	old, kept := w.primary, w.primary.snapshot()
-	how := w.rng.IntN(4)
-	w.note("%s is to restart: %d", old.name, how)
-	lag := time.Duration(0)
-	switch how {
-	case 0:
-		kept = image{}
-	case 1, 2:
-		lag = w.during()
-	}
-	w.later(lag, func() {
-		if old != w.primary {
-			return
-		}
-		if how == 3 {
-			kept = old.snapshot()
-		}
-		old.die()
-		for _, n := range w.nodes {
-			n.link.lead(nil)
-		}
-		ahead := []time.Duration{0, 0, -time.Hour, time.Second}[w.rng.IntN(4)]
-		w.primary = w.newStore(kept, ahead)
-		w.note("%s is gone, and %s will take its place", old.name, w.primary.name)
-		next := w.primary
-		w.later(w.during()/4, func() {
-			for _, n := range w.nodes {
-				if w.primary == next && n.life != nil {
-					n.link.lead(next)
+// cutSubscriptions breaks those of a node, again and again.
+func (w *world) cutSubscriptions() {
+	n, times, pause := w.anyNode(), 1+w.rng.IntN(30), 1+w.during()/20
+	w.note("cut the subscriptions of node %d %d times, every %v", n.number, times, pause)
+	for i := range times {
+		w.later(time.Duration(i)*pause, func() {
+			for _, c := range n.link.all() {
+				if c.peer != nil && c.peer.Listens() {
+					c.cut(true)
 				}
 			}
 		})
-	})
+	}
 }
 
-// flushScripts has the store forget all scripts.
-func (w *world) flushScripts() { w.primary.server.Do("SCRIPT", "FLUSH") }
+// slow has what a node sends and gets take long.
+func (w *world) slow() {
+	n, by := w.anyNode(), time.Duration(1+w.rng.Int64N(int64(1500*time.Millisecond)))
+	w.note("slow down node %d by %v", n.number, by)
+	n.link.slow(by)
+	w.later(w.during(), func() { n.link.slow(usual) })
+}
+
+// dropClients breaks the connections of all clients, or of those of one node.
+func (w *world) dropClients() {
+	l := w.anyNode().life
+	all := w.rng.IntN(2) == 0
+	for _, c := range w.clients {
+		if all || c.at == l {
+			c.hangUp()
+		}
+	}
+}

@@ -12,7 +12,7 @@ import (
 // link is a node's way to the store.
 type link struct {
 	agenda *agenda
-	seed   uint64
+	dice   dice
 
 	mu          sync.Mutex // guards what follows, which Dial and Write see too
 	route       *store     // where new connections lead; nil: they are refused
@@ -25,7 +25,7 @@ type link struct {
 // usual is about how long bytes are under way in one direction.
 const usual = 300 * time.Microsecond
 
-func newLink(a *agenda, seed uint64) *link { return &link{agenda: a, seed: seed, delay: usual} }
+func newLink(a *agenda, d dice) *link { return &link{agenda: a, dice: d, delay: usual} }
 
 // Dial connects to where the link leads. It never waits: the bytes do.
 func (l *link) Dial(context.Context, string, string) (net.Conn, error) {
@@ -39,16 +39,15 @@ func (l *link) Dial(context.Context, string, string) (net.Conn, error) {
 	return c, nil
 }
 
-// send has bytes arrive in a while. How long they take depends on the link and
-// the moment only, so that a run repeats.
-func (l *link) send(d *direction, arrive func()) {
+// send has so many bytes arrive in a while.
+func (l *link) send(d *direction, size int, arrive func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if d.lost {
 		return
 	}
 	now := time.Now()
-	at := now.Add(time.Duration(mix(l.seed, uint64(now.UnixNano())) % uint64(2*l.delay)))
+	at := now.Add(l.dice.duration(2*l.delay, uint64(size)))
 	if !at.After(d.last) {
 		at = d.last.Add(1)
 	}
@@ -126,14 +125,6 @@ func (l *link) lose(c *connection, up, down bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.up.lost, c.down.lost = c.up.lost || up, c.down.lost || down
-}
-
-// mix draws a number that depends on two others only.
-func mix(a, b uint64) uint64 {
-	x := a ^ b*0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // abandon breaks all connections and refuses new ones: the node is gone. What

@@ -10,6 +10,6 @@ import (
 func TestMain(m *testing.M) {
 	// Runs leave much behind and hold little: collecting it less often
 	// saves a third of their time.
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(1000)
 	goleak.VerifyTestMain(m)
 }

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"sync"
 
 	"tickertape/internal/hub"
 	"tickertape/internal/redisbus"
@@ -31,14 +30,9 @@ type life struct {
 func (n *node) start() {
 	w := n.world
 	n.lives++
-	rng := w.random(200 + 100*uint64(n.number) + uint64(n.lives))
-	var mu sync.Mutex
+	dice := w.dice(200 + 100*uint64(n.number) + uint64(n.lives))
 	bus, err := redisbus.Open(redisbus.Options{URL: "redis://store:1/0", Retention: w.limits, Beat: w.beat, Dial: n.link.Dial, Log: w.log,
-		Random: func(below int64) int64 {
-			mu.Lock()
-			defer mu.Unlock()
-			return rng.Int64N(below)
-		}})
+		Random: func(n int64) int64 { return int64(dice.below(int(n), 0)) }})
 	if err != nil {
 		w.fault("node %d: %v", n.number, err)
 		return

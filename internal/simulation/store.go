@@ -20,6 +20,7 @@ type store struct {
 	dead   bool
 	frozen bool
 	queue  []arrival // what came while it was frozen
+	master *store    // whom it follows, if it is a replica
 }
 
 // arrival is what came by a connection; no bytes: the other end was closed.
@@ -78,7 +79,7 @@ func (s *store) receive(c *connection, b []byte) {
 	}
 	if c.peer == nil {
 		c.peer = s.server.Accept(func(answer []byte) {
-			c.link.send(&c.down, func() { c.link.arriveDown(c, answer) })
+			c.link.send(&c.down, len(answer), func() { c.link.arriveDown(c, answer) })
 		})
 	}
 	if !c.peer.Receive(b) {
@@ -98,6 +99,14 @@ func (s *store) thaw() {
 			s.receive(a.connection, a.bytes)
 		}
 	}
+}
+
+// follow makes the store a replica of another one. Its connections stay, and
+// hear what is published there.
+func (s *store) follow(master *store) {
+	s.master, s.era = master, nil
+	s.server.ReadOnly = true
+	s.server.Replace(master.server.Snapshot())
 }
 
 // die ends the server and all of its connections.

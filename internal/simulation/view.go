@@ -13,12 +13,12 @@ type view struct {
 	client  *client
 	base    event.Cursor // where it begins
 	cursor  event.Cursor // where it stands
+	stands  event.Cursor // where its stream does, which may be further
 	seen    map[*fact]struct{}
 	passed  map[*fact]struct{} // facts up to which all is seen, told, or excused
 	unasked map[*fact]struct{} // what the opening replay leaves out
 	gaps    []toldGap
-	stream  int           // number of the connection
-	lost    *event.Cursor // told of for some topics: nothing counts before it
+	stream  int // number of the connection
 }
 
 // toldGap is a gap that the client was told of.
@@ -59,12 +59,22 @@ func newView(c *client, id string) *view {
 
 // begin begins the view anew.
 func (v *view) begin(at event.Cursor) {
-	v.base, v.cursor, v.gaps, v.lost = at, at, nil, nil
+	v.base, v.cursor, v.stands, v.gaps = at, at, at, nil
 	v.seen, v.passed, v.unasked = map[*fact]struct{}{}, map[*fact]struct{}{}, map[*fact]struct{}{}
 }
 
 // connected takes in that the client came back.
-func (v *view) connected() { v.stream++; v.lost = nil }
+func (v *view) connected() {
+	v.stream++
+	v.stands = v.cursor
+}
+
+// took takes in where the stream stands after a Take.
+func (v *view) took() {
+	if c, err := parseCursor(v.client.sub.Cursor()); err == nil {
+		v.stands = c
+	}
+}
 
 // tip returns the era in which the stream is, by its own cursor, if what the
 // client has seen leads there. Ids of events may name earlier ones.
@@ -76,7 +86,7 @@ func (v *view) tip() *era {
 		return nil
 	}
 	if _, leads := tip.in(v.cursor); !leads {
-		v.client.fault("stood at %s, and goes on at %s without a word", v.client.world.tell(v.cursor.String()), v.client.world.tell(c.String()))
+		v.client.fault("stood at %s, and goes on at %s without a word", said(v.cursor.String()), said(c.String()))
 		return nil
 	}
 	return tip
@@ -181,7 +191,7 @@ func (v *view) gap(n hub.GapNotice, id string) {
 		client.fault("got the gap %+v with the id %q", n, id)
 		return
 	}
-	if _, leads := tip.in(v.cursor); !leads && n.Reason == event.StoreLost {
+	if _, leads := tip.in(v.stands); !leads && n.Reason == event.StoreLost {
 		if c.Position != tip.began {
 			client.fault("is to go on at %v in an epoch that it does not know, which began at %v", c.Position, tip.began)
 		}
@@ -191,7 +201,7 @@ func (v *view) gap(n hub.GapNotice, id string) {
 		return
 	}
 	if tip = v.tip(); tip == nil || tip.epoch != c.Epoch {
-		client.fault("is to go on at %s, and its stream is not there", client.world.tell(n.ResumedAt))
+		client.fault("is to go on at %s, and its stream is not there", said(n.ResumedAt))
 		return
 	}
 	v.checkGap(n, tip, c.Position)

@@ -18,12 +18,22 @@ func (s *store) watch(writes [][]string) {
 		case args[0] == "HSET" && args[1] == prefix+"epochs":
 			ended, _ = event.ParsePosition(args[3])
 		case args[0] == "PUBLISH":
+			s.replicate(args)
 			s.take(parseAnnouncement(args[2]), stored, ended)
 			stored = nil
 		}
 	}
 	if len(stored) > 0 {
 		s.world.fault("%s stored %v and announced nothing", s.name, stored)
+	}
+}
+
+// replicate has those who listen to replicas hear what is published.
+func (s *store) replicate(args []string) {
+	for _, replica := range s.world.stores {
+		if replica.master == s && !replica.dead && !replica.frozen {
+			replica.server.Do(args...)
+		}
 	}
 }
 

@@ -48,11 +48,14 @@ type world struct {
 // random returns a source for one purpose.
 func (w *world) random(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(w.seed, purpose)) }
 
+// dice returns dice for one purpose.
+func (w *world) dice(purpose uint64) dice { return dice(mix(w.seed, purpose)) }
+
 func newWorld(seed uint64, lua *fakeredis.Lua, tracing bool) *world {
 	w := &world{seed: seed, agenda: newAgenda(), lua: lua, tracing: tracing, eras: map[event.Epoch]*era{}, began: time.Now(), log: slog.New(slog.DiscardHandler)}
 	w.rng = w.random(1)
 	pick := func(list ...int) int { return list[w.rng.IntN(len(list))] }
-	w.limits = event.Retention{Messages: pick(3, 10, 40, 1000), Bytes: pick(1500, 1<<20), Age: time.Duration(pick(4, 30, 3600)) * time.Second}
+	w.limits = event.Retention{Messages: pick(3, 10, 40, 1000), Bytes: pick(1500, 1<<20), Age: time.Duration(pick(1500, 5000, 60_000, 7_200_000)) * time.Millisecond}
 	w.small = hub.Options{LogFrames: pick(2, 8, 1024), PageEvents: pick(1, 3, 512), PageBytes: pick(30, 1<<16), PagesBytes: pick(1000, 1<<20),
 		LogLinger: time.Duration(pick(100, 2000)) * time.Millisecond, PageLife: time.Duration(pick(100, 2000)) * time.Millisecond, Readers: pick(1, 4)}
 	w.beat = time.Duration(pick(400, 1000)) * time.Millisecond
@@ -78,12 +81,15 @@ func (w *world) fault(format string, args ...any) {
 	w.note("FAULT: %s", text)
 }
 
-// tell words an id.
-func (w *world) tell(id string) string {
-	c, err := parseCursor(id)
+// said is an id as people can read it.
+type said string
+
+// String implements fmt.Stringer.
+func (id said) String() string {
+	c, err := parseCursor(string(id))
 	switch {
 	case err != nil:
-		return fmt.Sprintf("%q", id)
+		return fmt.Sprintf("%q", string(id))
 	case c.Replaying():
 		return fmt.Sprintf("[%d.%d %v of %v, last %d]", c.Epoch.Number, c.Epoch.Nonce, c.Position, c.Opened, c.Last)
 	}
@@ -120,7 +126,7 @@ func (w *world) run() {
 func (w *world) populate() {
 	w.primary = w.newStore(image{}, 0)
 	for i := range 2 + w.rng.IntN(2) {
-		n := &node{world: w, number: i + 1, link: newLink(w.agenda, w.seed^uint64(i+1)<<40)}
+		n := &node{world: w, number: i + 1, link: newLink(w.agenda, w.dice(10+uint64(i)))}
 		n.link.lead(w.primary)
 		w.nodes = append(w.nodes, n)
 		n.start()
@@ -132,18 +138,19 @@ func (w *world) populate() {
 
 // newClient draws a client.
 func (w *world) newClient(i int) *client {
-	c := &client{world: w, name: fmt.Sprint("client ", i+1), rng: w.random(1000 + uint64(i))}
+	c := &client{world: w, name: fmt.Sprint("client ", i+1), dice: w.dice(1000 + uint64(i))}
+	rng := w.random(1000 + uint64(i))
 	for _, t := range w.topics {
-		if c.rng.IntN(2) == 0 {
+		if rng.IntN(2) == 0 {
 			c.topics = append(c.topics, t)
 		}
 	}
 	if len(c.topics) == 0 {
 		c.topics = w.topics[:1]
 	}
-	c.start = []hub.Start{{}, {}, {All: true}, {Last: 1}, {Last: 5}, {Since: 2 * time.Second}}[c.rng.IntN(6)]
-	c.slow = []time.Duration{time.Millisecond, 20 * time.Millisecond, time.Second}[c.rng.IntN(3)]
-	c.mouth = []int{1, 500, 1 << 20}[c.rng.IntN(3)]
+	c.start = []hub.Start{{}, {}, {All: true}, {Last: 1}, {Last: 5}, {Since: 2 * time.Second}}[rng.IntN(6)]
+	c.slow = []time.Duration{time.Millisecond, 20 * time.Millisecond, time.Second}[rng.IntN(3)]
+	c.mouth = []int{1, 500, 1 << 20}[rng.IntN(3)]
 	return c
 }
 
@@ -189,7 +196,7 @@ func (w *world) live() {
 	w.agenda.wait(func() {
 		w.traffic = time.Now().Add(time.Second + time.Duration(w.rng.Int64N(int64(6*time.Second))))
 		for _, c := range w.clients {
-			w.agenda.in(time.Duration(c.rng.Int64N(int64(3*time.Second))), c.come)
+			w.agenda.in(c.dice.duration(3*time.Second, 6), c.come)
 		}
 		w.plan()
 		for i := range 2 + w.rng.IntN(3) {
@@ -212,13 +219,13 @@ func (c *client) come() {
 		return
 	}
 	if c.sub == nil {
-		if l := w.nodes[c.rng.IntN(len(w.nodes))].life; l != nil {
+		if l := w.nodes[c.dice.below(len(w.nodes), 7)].life; l != nil {
 			c.connect(l)
 		}
-	} else if !w.healed && c.rng.IntN(3) == 0 {
+	} else if !w.healed && c.dice.below(3, 8) == 0 {
 		c.hangUp()
 	}
-	c.world.agenda.in(100*time.Millisecond+time.Duration(c.rng.Int64N(int64(3*time.Second))), c.come)
+	c.world.agenda.in(100*time.Millisecond+c.dice.duration(3*time.Second, 9), c.come)
 }
 
 // end ends all that lives.
