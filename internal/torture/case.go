@@ -21,6 +21,7 @@ type Case struct {
 	Name  string // in one word: CASE=…
 	Fault string // in the words of the table
 
+	Store Store
 	Redis []string // arguments of redis-server
 	Hub   []string // environment of the hubs, like "HUB_RETAIN_AGE=5s"
 
@@ -37,6 +38,10 @@ type Case struct {
 	// them worse, and bears that Redis is away: it can happen beside a fault of
 	// Redis, in a goroutine of its own.
 	Beside bool
+
+	// Unaware says that who writes first to a store that lost something may
+	// know nothing of what was there.
+	Unaware bool
 
 	// Do makes the fault happen once, and returns when what it harmed is on
 	// its way to be whole again: what is not within the Run's limit fails. It
@@ -60,7 +65,7 @@ func Cases() []Case { return slices.Concat(single(), pairCases()) }
 
 // single returns those of one fault each.
 func single() []Case {
-	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases())
+	return slices.Concat(redisCases(), wayCases(), failoverCases(), haCases(), hubCases(), clientCases(), seamCases(), witnessCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.

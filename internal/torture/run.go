@@ -34,7 +34,8 @@ type Run struct {
 	start string    // a cursor behind which everything is
 	press *press
 	notes []string
-	late  int // by how many hours the clock of the present Redis is behind
+	owned []event.Topic // topics of the case's own
+	late  int           // by how many hours the clock of the present Redis is behind
 }
 
 // Try runs a case, with a hub program as Build returns it, and returns what
@@ -89,11 +90,14 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(cmp.Or(s.Size, 50)), Topics: topics(s.Topics),
 		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, end: time.Now().Add(c.Limit)}
 	env := c.Hub
+	if c.Unaware {
+		r.Ledger.Unaware()
+	}
 	if c.Age > 0 {
 		r.Ledger.KeepFor(c.Age)
 		env = append(slices.Clone(env), "HUB_RETAIN_AGE="+c.Age.String())
 	}
-	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: env})
+	r.Cluster = Start(t, Options{Program: program, Store: c.Store, Redis: c.Redis, Env: env})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
 	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: "torture.start"})
@@ -247,10 +251,10 @@ func (r *Run) finish() {
 	fresh := r.startHub()
 	r.Await("a new hub is ready", fresh.Ready)
 	last := map[event.Topic]int{}
-	for _, topic := range r.Topics {
+	for _, topic := range r.all() {
 		last[topic] = r.press.last(topic)
 	}
-	r.listen(r.ClientAt(fresh), "a newcomer", r.Topics).Late = true
+	r.listen(r.ClientAt(fresh), "a newcomer", r.all()).Late = true
 	for _, x := range r.Listeners {
 		for _, topic := range x.Topics {
 			if !r.comes(func() bool { return x.Passed(last[topic]) }) {
@@ -271,7 +275,7 @@ func (r *Run) leave() {
 // judge returns what went wrong.
 func (r *Run) judge(c Case) referee.Verdict {
 	allowed := referee.Gaps{}
-	for _, topic := range r.Topics {
+	for _, topic := range r.all() {
 		allowed[topic] = c.Loss
 	}
 	v := referee.Judge(r.Ledger, r.Listeners, allowed)
