@@ -48,7 +48,7 @@ func TestTorture(t *testing.T) {
 }
 
 // short are the names of the cases that all tests run.
-func short() []string { return []string{"sub-killed-50", "redis-aof"} }
+func short() []string { return []string{"sub-killed-50", "redis-rdb", "hub-killed", "cut-anywhere"} }
 
 // seed returns SEED, or one that was never tried.
 func seed(t *testing.T) uint64 {

@@ -14,10 +14,17 @@ import (
 // small is a scale for runs that are not about traffic.
 var small = torture.Scale{Events: 200, Rate: 400, Clients: 5, Topics: 4, Faults: 1}
 
-// TestTryTellsFaults lets what must not happen happen: the row says so.
-func TestTryTellsFaults(t *testing.T) {
+// TestTry looks at what the rows of small runs say.
+func TestTry(t *testing.T) {
 	t.Parallel()
 	program := torture.Build(t)
+	t.Run("tells faults", func(t *testing.T) { t.Parallel(); tellsFaults(t, program) })
+	t.Run("ends all", func(t *testing.T) { t.Parallel(); endsAll(t, program) })
+	t.Run("draws by seed", func(t *testing.T) { t.Parallel(); drawsBySeed(t, program) })
+}
+
+// tellsFaults lets what must not happen happen: the row says so.
+func tellsFaults(t *testing.T, program string) {
 	for name, c := range map[string]struct {
 		torture.Case
 		wrong func(torture.Row) bool
@@ -54,14 +61,13 @@ func TestTryTellsFaults(t *testing.T) {
 	}
 }
 
-// What a run has started is gone when it has ended, also half way.
-func TestTryEndsAll(t *testing.T) {
-	t.Parallel()
+// endsAll: what a run has started is gone when it has ended, also half way.
+func endsAll(t *testing.T, program string) {
 	var hub *torture.Hub
 	row := torture.Try(t, torture.Case{Do: func(r *torture.Run) {
 		hub = r.Hubs[0]
 		r.T.Fatal("enough")
-	}}, torture.Build(t), small, 1)
+	}}, program, small, 1)
 	if hub == nil || !hub.Over() || len(row.Stuck) != 1 || row.Stuck[0] != "enough" {
 		t.Errorf("%+v", row)
 	}
@@ -70,10 +76,8 @@ func TestTryEndsAll(t *testing.T) {
 	}
 }
 
-// What a run draws, it draws again from the same seed.
-func TestSeed(t *testing.T) {
-	t.Parallel()
-	program := torture.Build(t)
+// drawsBySeed: what a run draws, it draws again from the same seed.
+func drawsBySeed(t *testing.T, program string) {
 	draws := func(seed uint64) (drawn string) {
 		row := torture.Try(t, torture.Case{Do: func(r *torture.Run) {
 			drawn = fmt.Sprint(r.Rand.Perm(100), r.Moments)
