@@ -52,7 +52,7 @@ func (c *Case) allowed(reason event.Reason) bool {
 
 // Cases returns all of them, in the order of the table.
 func Cases() []Case {
-	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases())
+	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases(), readerCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.
