@@ -44,6 +44,7 @@ type publish struct {
 	at        place // if acknowledged
 	began     time.Time
 	answered  time.Time // the last time; zero: not yet
+	left      time.Time // when the publisher was told that nobody knows, and gave up; zero: it did not
 }
 
 // place is where an event stands: its cursor, without what is always the same.
@@ -59,8 +60,9 @@ func placeOf(c event.Cursor) place { return place{c.Position, c.Epoch.Number, c.
 
 // Ledger holds publishes. Its methods may be called from any goroutine.
 type Ledger struct {
-	size int
-	age  time.Duration
+	size    int
+	age     time.Duration
+	unaware bool
 
 	mu      sync.Mutex
 	entries []publish
@@ -88,6 +90,12 @@ func (l *Ledger) Weigh(topic event.Topic, bytes int) {
 	defer l.mu.Unlock()
 	l.heavy[topic] = bytes
 }
+
+// Unaware says, before anything is noted, that who writes first to a store that
+// lost something may know nothing of what was there: then its positions may
+// begin far below those that were given out before. Otherwise hubs know that,
+// but for what they have yet to hear.
+func (l *Ledger) Unaware() { l.unaware = true }
 
 // Add notes that a publish begins and returns its number and its text. What
 // one publisher sends, it sends one after the other.
@@ -138,6 +146,14 @@ func (l *Ledger) Refuse(number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.settle(number, notStored)
+}
+
+// Leave notes that the publisher was told by a hub that nobody knows whether the
+// message is stored, and leaves it at that: from now on it never will be.
+func (l *Ledger) Leave(number int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries[number].left = time.Now()
 }
 
 // settle notes what a publisher was told in the end.

@@ -48,7 +48,7 @@ type Moment struct {
 // until the function that it returns is called, which returns what they said.
 func watchHubs(t testing.TB, hubs []*Hub, every time.Duration) (stop func() []Sample) {
 	ctx, cancel := context.WithCancel(t.Context())
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: min(every, 2*time.Second)}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 3 * time.Second}
 	hubs = slices.Clone(hubs)
 	var list []Sample
 	var watching sync.WaitGroup

@@ -30,7 +30,7 @@ type SoakOptions struct {
 func Soak(t testing.TB, program string, o SoakOptions, seed uint64) (Row, *Samples) {
 	t.Helper()
 	c := Case{Name: "soak", Fault: fmt.Sprintf("a random fault every %v, for %v", o.Every, o.Span), Loss: referee.MayLose,
-		Redis: durable, Limit: 2*o.Span + 10*time.Minute}
+		Redis: slices.Concat(durable, soon), Limit: 2*o.Span + 10*time.Minute}
 	s := Scale{Events: math.MaxInt, Rate: o.Rate, Size: o.Size, Clients: o.Clients, Topics: o.Topics, Follow: o.Follow}
 	samples := &Samples{}
 	row := attempt(t, c, program, s, seed, func(r *Run) { r.soak(c, o, samples) })
