@@ -3,7 +3,8 @@ package defects
 // Streams in: how package web takes a producer's lines.
 
 const (
-	ingestGo = "internal/web/ingest.go"
+	ingestGo  = "internal/web/ingest.go"
+	decoderGo = "internal/sse/decoder.go"
 )
 
 func ofStreamsIn() []Defect {
@@ -33,6 +34,23 @@ func ofStreamsIn() []Defect {
 			Edits: []Edit{{ingestGo, `	numbers.first += int64(t.Published + t.Duplicates)
 `, ``}},
 			Cases: []string{"sub-killed-once"},
+		},
+		{
+			Name:  "half-taken",
+			About: "an event that a broken stream in cuts off counts for a whole one",
+			Edits: []Edit{{decoderGo, `		line, err := d.readLine()
+		if err != nil {
+			return Event{}, err
+		}
+`, `		line, err := d.readLine()
+		if half, ok := bytes.CutPrefix(d.line, []byte("data: ")); err != nil && ok {
+			return Event{ID: id, Name: "message", Data: string(half)}, nil
+		}
+		if err != nil {
+			return Event{}, err
+		}
+`}},
+			Cases: []string{"producers-cut"},
 		},
 	}
 }

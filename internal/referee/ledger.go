@@ -40,6 +40,7 @@ type publish struct {
 	topic     event.Topic
 	publisher int32
 	outcome   outcome
+	padding   int32
 	at        place // if acknowledged
 	began     time.Time
 	answered  time.Time // the last time; zero: not yet
@@ -59,20 +60,21 @@ func placeOf(c event.Cursor) place { return place{c.Position, c.Epoch.Number, c.
 
 // Ledger holds publishes. Its methods may be called from any goroutine.
 type Ledger struct {
-	padding string
+	size    int
 	age     time.Duration
 	unaware bool
 
 	mu      sync.Mutex
 	entries []publish
-	counts  [3]int   // of entries, by outcome
+	counts  [3]int // of entries, by outcome
+	heavy   map[event.Topic]int
 	odd     []string // answers that a publisher must not get
 	slowest time.Duration
 }
 
 // NewLedger returns an empty Ledger for messages of about so many bytes.
 func NewLedger(size int) *Ledger {
-	return &Ledger{padding: strings.Repeat(".", max(0, size))}
+	return &Ledger{size: max(0, size), heavy: map[event.Topic]int{}}
 }
 
 // KeepFor says for how long the store keeps events, before anything is noted.
@@ -80,6 +82,14 @@ func NewLedger(size int) *Ledger {
 // clients from before are told that something may have expired. Zero, the
 // default: for longer than anybody looks.
 func (l *Ledger) KeepFor(age time.Duration) { l.age = age }
+
+// Weigh makes the messages of a topic that are added from now on longer than
+// others, by so many bytes.
+func (l *Ledger) Weigh(topic event.Topic, bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heavy[topic] = bytes
+}
 
 // Unaware says, before anything is noted, that who writes first to a store that
 // lost something may know nothing of what was there: then its positions may
@@ -92,21 +102,19 @@ func (l *Ledger) Unaware() { l.unaware = true }
 func (l *Ledger) Add(topic event.Topic, publisher int) (number int, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = append(l.entries, publish{topic: topic, publisher: int32(publisher), began: time.Now()})
+	l.entries = append(l.entries, publish{topic: topic, publisher: int32(publisher), began: time.Now(), padding: int32(l.size + l.heavy[topic])})
 	l.counts[unknown]++
 	number = len(l.entries) - 1
-	return number, l.text(number)
+	return number, strconv.Itoa(number) + strings.Repeat(".", int(l.entries[number].padding))
 }
-
-func (l *Ledger) text(number int) string { return strconv.Itoa(number) + l.padding }
 
 // number returns which publish the text belongs to, or -1.
 func (l *Ledger) number(text string) int {
-	digits, padded := strings.CutSuffix(text, l.padding)
+	digits := strings.TrimRight(text, ".")
 	n, err := strconv.Atoi(digits)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil || !padded || n < 0 || n >= len(l.entries) || digits != strconv.Itoa(n) {
+	if err != nil || n < 0 || n >= len(l.entries) || digits != strconv.Itoa(n) || len(text)-len(digits) != int(l.entries[n].padding) {
 		return -1
 	}
 	return n

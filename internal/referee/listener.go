@@ -150,7 +150,7 @@ func (x *Listener) gap(g client.Gap) error {
 			return fmt.Errorf("after of a gap: %w", err)
 		}
 	}
-	if !slices.Contains(x.Topics, g.Topic) {
+	if !x.Follows(g.Topic) {
 		x.complain("a gap of %s came, which is nothing for this stream", g.Topic)
 	}
 	x.mu.Lock()
@@ -175,6 +175,9 @@ func (x *Listener) complain(format string, args ...any) {
 	defer x.mu.Unlock()
 	x.odd = append(x.odd, fmt.Sprintf(format, args...))
 }
+
+// Follows reports whether the topic is one of the listener's.
+func (x *Listener) Follows(t event.Topic) bool { return slices.Contains(x.Topics, t) }
 
 // Last returns the position of the newest event that came; at first, that of
 // the start.

@@ -8,14 +8,22 @@ import (
 
 // sendAway has about one of so many clients go away, and returns them.
 func (r *Run) sendAway(one int) []*referee.Listener {
-	var gone []*referee.Listener
-	for _, i := range r.Rand.Perm(len(r.Listeners)) {
-		if x := r.Listeners[i]; len(gone) < max(1, len(r.Listeners)/one) && !x.Away() {
-			x.Stop()
-			gone = append(gone, x)
-		}
+	gone := r.present()
+	gone = gone[:min(len(gone), max(1, len(r.Listeners)/one))]
+	for _, x := range gone {
+		x.Stop()
 	}
 	return gone
+}
+
+// present returns the clients that are not away, in a drawn order.
+func (r *Run) present() (some []*referee.Listener) {
+	for _, i := range r.Rand.Perm(len(r.Listeners)) {
+		if !r.Listeners[i].Away() {
+			some = append(some, r.Listeners[i])
+		}
+	}
+	return some
 }
 
 // comeBack has clients who went away come back, each to one of the hubs.
@@ -30,11 +38,11 @@ func (r *Run) comeBack(clients []*referee.Listener, to ...*Hub) {
 	}
 }
 
-// forget has one of the hubs forget what it had in memory: who comes back to
-// it gets what the store has.
+// forget has one of the hubs, but not the first, forget what it had in memory:
+// who comes back to it gets what the store has.
 func (r *Run) forget() {
 	r.T.Helper()
-	h := r.AnyHub()
+	h := r.Hubs[1+r.Rand.IntN(len(r.Hubs)-1)]
 	h.Kill()
 	h.Start()
 	r.Await("the hub is back", h.Ready)

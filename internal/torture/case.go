@@ -65,7 +65,7 @@ func Cases() []Case { return slices.Concat(single(), pairCases()) }
 
 // single returns those of one fault each.
 func single() []Case {
-	return slices.Concat(redisCases(), wayCases(), failoverCases(), haCases(), hubCases(), clientCases(), seamCases(), witnessCases())
+	return slices.Concat(redisCases(), wayCases(), failoverCases(), haCases(), hubCases(), clientCases(), readerCases(), seamCases(), witnessCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -30,6 +32,7 @@ func seamCases() []Case {
 		{Name: "back-apart", Fault: "clients come back one after the other, each from a place of its own", Do: backApart},
 		{Name: "calls-overtaken", Fault: "a call to Redis comes 4 s late, behind those that its hub made since, 3 times", Do: callsOvertaken},
 		{Name: "refused-batches", Fault: "batches refused for a key that was used before, 50 times", Do: refusedBatches},
+		{Name: "producers-cut", Fault: "producers who stream events in cut off in the middle of one, 50 times", Do: producersCut},
 	}
 }
 
@@ -209,6 +212,29 @@ func refusedBatches(r *Run) {
 		}
 		for _, number := range numbers {
 			r.Ledger.Refuse(number)
+		}
+	}
+}
+
+// producersCut streams events in, the last of which breaks off within its
+// number: what is there of it is no event.
+func producersCut(r *Run) {
+	for range 50 {
+		topic := r.Topics[r.Rand.IntN(len(r.Topics))]
+		_, whole := r.Ledger.Add(topic, teller)
+		number, half := r.Ledger.Add(topic, teller)
+		r.Ledger.Refuse(number)
+		body := fmt.Sprintf("data: %s\n\ndata: %s", whole, half[:1+r.Rand.IntN(len(half)-1)])
+		conn, err := net.Dial("tcp", r.AnyHub().Addr)
+		if err != nil {
+			r.T.Fatal(err)
+		}
+		_, err = fmt.Fprintf(conn, "POST /publish?topic=%s HTTP/1.1\r\nHost: hub\r\nContent-Type: text/event-stream\r\n"+
+			"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", topic, len(body), body)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, unread := io.Copy(io.Discard, conn) // the answer
+		if err := errors.Join(err, unread, conn.Close()); err != nil {
+			r.T.Fatalf("stream in: %v", err)
 		}
 	}
 }

@@ -1,11 +1,13 @@
 package torture
 
 import (
+	"bufio"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,4 +87,31 @@ func answers(url string) bool {
 	}
 	_ = response.Body.Close()
 	return response.StatusCode == http.StatusOK
+}
+
+// counted adds up a metric of all hubs, of the label if one is given, like
+// `outcome="ok"`. A hub that does not answer counts as none.
+func (r *Run) counted(name, label string) (sum float64) {
+	for _, h := range r.Hubs {
+		sum += h.count(name, label)
+	}
+	return sum
+}
+
+func (h *Hub) count(name, label string) (sum float64) {
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := (&http.Client{Transport: transport, Timeout: time.Second}).Get("http://" + h.Admin + "/metrics")
+	if err != nil {
+		return 0
+	}
+	defer response.Body.Close()
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		metric, value, _ := strings.Cut(lines.Text(), " ")
+		if metric == name+"{"+label+"}" {
+			if n, err := strconv.ParseFloat(value, 64); err == nil {
+				sum += n
+			}
+		}
+	}
+	return sum
 }
