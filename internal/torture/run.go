@@ -27,7 +27,8 @@ type Run struct {
 	// between each and the next one, and after the last.
 	Moments []int
 
-	scale Scale
+	scale    Scale
+	patience time.Duration // how long something may take that must come
 	end   time.Time // of the time that the run has
 	start string    // a cursor behind which everything is
 	press *press
@@ -76,7 +77,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 		c.Limit = 3 * time.Minute
 	}
 	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(cmp.Or(s.Size, 50)), Topics: topics(s.Topics),
-		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, end: time.Now().Add(c.Limit)}
+		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, patience: patience, end: time.Now().Add(c.Limit)}
 	env := c.Hub
 	if c.Age > 0 {
 		r.Ledger.KeepFor(c.Age)
@@ -153,8 +154,8 @@ func (r *Run) listen(c *client.Client, name string, topics []event.Topic) *refer
 // patience is how long something may take that must come.
 const patience = 60 * time.Second
 
-// Await waits until the condition holds. It fails after a minute, or when the
-// run's time is up.
+// Await waits until the condition holds. It fails after a minute (in a soak
+// five, for there is more of everything), or when the run's time is up.
 func (r *Run) Await(what string, condition func() bool) {
 	r.T.Helper()
 	if !r.comes(condition) {
@@ -164,7 +165,7 @@ func (r *Run) Await(what string, condition func() bool) {
 
 // comes waits as Await does, and reports whether the condition holds.
 func (r *Run) comes(condition func() bool) bool {
-	return comes(min(patience, time.Until(r.end)), condition)
+	return comes(min(r.patience, time.Until(r.end)), condition)
 }
 
 // Flow waits until so many more messages have been acknowledged.

@@ -41,6 +41,7 @@ func Soak(t testing.TB, program string, o SoakOptions, seed uint64) (Row, *Sampl
 // soak publishes, and harms the cluster again and again.
 func (r *Run) soak(all Case, o SoakOptions, samples *Samples) {
 	r.T.Helper()
+	r.patience = 5 * time.Minute
 	began, stop := time.Now(), watchHubs(r.T, r.Hubs, o.Look)
 	r.T.Cleanup(func() { samples.List = stop() })
 	end := r.traffic()
