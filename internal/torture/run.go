@@ -29,10 +29,10 @@ type Run struct {
 
 	scale    Scale
 	patience time.Duration // how long something may take that must come
-	end   time.Time // of the time that the run has
-	start string    // a cursor behind which everything is
-	press *press
-	late  int // by how many hours the clock of the present Redis is behind
+	end      time.Time     // of the time that the run has
+	start    string        // a cursor behind which everything is
+	press    *press
+	late     int // by how many hours the clock of the present Redis is behind
 }
 
 // Try runs a case, with a hub program as Build returns it, and returns what
