@@ -10,10 +10,10 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz properties load pipe latency isolation faults simulation torture soak pictures
+.PHONY: help test check build up down fuzz properties load pipe latency isolation faults simulation torture torture-selftest soak pictures
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 test: ## install what the tests need (apt, as root), then do all checks
 	@scripts/need --install $(programs)
@@ -60,6 +60,10 @@ simulation: ## runs of whole clusters in made-up time, by seed; SEEDS=n says how
 torture: ## the table of faults; CASE=name,name and SEED=n repeat some, TORTURE_TABLE=file keeps it
 	@scripts/need redis-server haproxy
 	TORTURE=full go test -count=1 -v -run 'TestTorture$$' -timeout 3h ./internal/torture/
+
+torture-selftest: ## what the table would show if hubs had defects; DEFECT=name,name tries some, TORTURE_TABLE=file keeps it
+	@scripts/need redis-server haproxy
+	TORTURE=selftest go test -count=1 -v -run 'TestSelfTest$$' -timeout 4h ./internal/torture/
 
 soak: ## three hubs, 5,000 clients and a fault every 20 s for 20 minutes, or SOAK=…; draws docs/soak.svg
 	@scripts/need redis-server haproxy

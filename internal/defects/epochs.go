@@ -66,7 +66,7 @@ func ofEpochs() []Defect {
 			Edits: []Edit{{feedGo, `		f.bus.witness.note(e.Topic, e.Cursor())
 `, `		_ = e
 `}},
-			Cases: []string{"witness-dies"},
+			Cases: []string{"hearsay"},
 		},
 		{
 			Name:  "floor-unpassed",

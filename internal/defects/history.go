@@ -14,7 +14,7 @@ func ofHistory() []Defect {
 			Name:  "trim-untold",
 			About: "the history does not look for holes before and between events",
 			Edits: []Edit{{historyGo, `if e.Prev.After(c.complete) {`, `if false {`}},
-			Cases: []string{"away-trimmed"},
+			Cases: []string{"hole-cut", "away-trimmed"},
 		},
 		{
 			Name:  "expiry-untold",

@@ -35,13 +35,13 @@ func ofHub() []Defect {
 		src.page = nil
 		return view{source: src, frames: frames, upto: now.Position}, true
 `}},
-			Cases: []string{"hub-killed", "hubs-rolled"},
+			Cases: []string{"back-apart"},
 		},
 		{
 			Name:  "gap-swallowed",
 			About: "a hole is not told",
 			Edits: []Edit{{takeGo, `return f.hole() && f.position().After(src.told) &&`, `return false && f.position().After(src.told) &&`}},
-			Cases: []string{"away-trimmed"},
+			Cases: []string{"replays", "away-trimmed"},
 		},
 		{
 			Name:  "log-begins-early",
@@ -53,7 +53,7 @@ func ofHub() []Defect {
 	time.Sleep(time.Millisecond)
 	h.mu.Lock()
 `}, {hubGo, `newLog(t, h.mark.Load().clock)`, `newLog(t, now)`}},
-			Cases: []string{"hub-killed", "hubs-rolled"},
+			Cases: []string{"come-and-go", "hubs-rolled"},
 		},
 		{
 			Name:  "log-begins-amid",
@@ -64,7 +64,7 @@ func ofHub() []Defect {
 		time.Sleep(50 * time.Microsecond)
 		h.mu.RLock()
 `}},
-			Cases: []string{"hubs-rolled", "hub-killed"},
+			Cases: []string{"come-and-go", "hubs-rolled"},
 		},
 		{
 			Name:  "cursor-first",

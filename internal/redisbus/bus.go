@@ -18,6 +18,13 @@
 // Nodes know what was there beyond that end (witness.go), and report it: the
 // topics concerned get a position at which the loss is told.
 //
+// Finding. A URL names the primary, or those who know where it is: Sentinels, or
+// nodes of a Cluster (primary.go, search.go). Each connection looks for it
+// first, and a goroutine does with each beat: lane and feed leave a server
+// that is not the primary any more, and what reads follows the lane. Redirections are not
+// followed, nor does a client of go-redis look for a primary of its own: a
+// connection leads to one server as long as it lives.
+//
 // Reading. History is read (history.go, piece.go) together with a script
 // (head.lua) that checks that it runs where the last write ran, so never on a
 // replica or a server that came back and was not written to yet.
@@ -96,7 +103,7 @@ type Bus struct {
 	stop    func()
 
 	mu     sync.Mutex
-	reads  *reader
+	reads  *redis.Client
 	fault  error  // why the lane does not work
 	worked bool   // it has once
 	policy error  // the server may drop what it should keep
@@ -148,7 +155,7 @@ func (c chatter) Printf(ctx context.Context, format string, args ...any) {
 func (b *Bus) Close() {
 	b.stop()
 	b.mu.Lock()
-	_ = b.reads.client.Close()
+	_ = b.reads.Close()
 	b.mu.Unlock()
 	b.primary.close()
 }

@@ -13,44 +13,28 @@ import (
 // readers is how many connections the bus reads by, at most.
 const readers = 8
 
-// reader is the connections to one server by which the bus reads.
-type reader struct {
-	client *redis.Client
-	place  place
-}
-
-func (b *Bus) newReader() *reader {
-	r := &reader{}
+func (b *Bus) newReader() *redis.Client {
 	o := *b.target.options
-	o.Dialer = b.primary.dialTo(&r.place)
+	o.Dialer = b.primary.dialTo(&place{})
 	o.PoolSize = readers
-	r.client = redis.NewClient(&o)
-	return r
+	return redis.NewClient(&o)
 }
 
-// reader returns the client that reads, from where the primary is known to be.
+// reader returns the client that reads.
 func (b *Bus) reader() *redis.Client {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.primary.left(&b.reads.place) {
-		b.replace()
-	}
-	return b.reads.client
+	return b.reads
 }
 
 // renew leaves the connections to a server that is not the right one any more.
 func (b *Bus) renew(old *redis.Client) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.reads.client == old {
-		b.replace()
+	if b.reads == old {
+		b.reads = b.newReader()
+		_ = old.Close()
 	}
-}
-
-// replace makes reads go by new connections; b.mu is held.
-func (b *Bus) replace() {
-	_ = b.reads.client.Close()
-	b.reads = b.newReader()
 }
 
 // piece is some of a topic's entries, and what the store says of the topic, as

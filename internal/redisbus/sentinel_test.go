@@ -175,7 +175,7 @@ func leaveOldPrimary(t *testing.T, url string, old *redistest.Member, lesser, gr
 }
 
 // TestSentinelSides cuts the network so that a node on each side sees that
-// side only. The node with the old primary learns that it has to leave when
+// side only, and a third one sees both: it goes with the greater one. The node with the old primary learns that it has to leave when
 // the network is whole again.
 func TestSentinelSides(t *testing.T) {
 	t.Parallel()
@@ -185,7 +185,8 @@ func TestSentinelSides(t *testing.T) {
 	greater := redistest.Side{Members: append(s.Servers[1:], s.Watch[1:]...), Hosts: []string{"127.0.2.2"}}
 	a := startNode(t, redisbus.Options{URL: s.URL, Dial: redistest.DialFrom("127.0.2.1").DialContext})
 	b := startNode(t, redisbus.Options{URL: s.URL, Dial: redistest.DialFrom("127.0.2.2").DialContext})
-	liveA, liveB := a.open(hub.Start{}, "a", "b"), b.open(hub.Start{}, "a", "b")
+	both := startNode(t, redisbus.Options{URL: s.URL})
+	liveA, liveB, liveBoth := a.open(hub.Start{}, "a", "b"), b.open(hub.Start{}, "a", "b"), both.open(hub.Start{}, "b")
 	first := tell(t, a.bus, "a", "1")[0]
 	liveA.expect("a 1")
 	liveB.expect("a 1")
@@ -197,6 +198,7 @@ func TestSentinelSides(t *testing.T) {
 	liveA.expect("a gone 1, a gone 2")
 	tell(t, b.bus, "b", "1", "2")
 	liveB.expect("b 1, b 2")
+	liveBoth.expect("b 1, b 2") // though the old primary still speaks to it
 
 	redistest.Heal(append(lesser.Members, greater.Members...)...)
 	liveA.until("all comes", func() bool { return len(liveA.got) >= 3 })
@@ -320,6 +322,7 @@ func TestSentinelFaults(t *testing.T) {
 		"no Sentinels' password":  {strings.Replace(s.URL, "?sentinel_password=sesame", "", 1), "the Sentinels want a password", true},
 		"a wrong one":             {strings.Replace(s.URL, "_password=sesame", "_password=hunter2", 1), "wrong user name or password for the Sentinels", true},
 		"no password":             {strings.Replace(s.URL, "default:sesame@", "", 1), "a password is needed", true},
+		"a replica":               {"redis://:sesame@" + s.Servers[1].Addr, "this Redis is a replica, and --redis must name the primary, or who knows it", false},
 		"nobody":                  {"redis+sentinel://127.0.0.1:1,no.such.host.invalid/name", "no Sentinel says where the primary is: the connection to Redis failed", false},
 		"a Cluster that is none":  {"redis+cluster://" + alone.Addr, "what answers there is no Redis Cluster", false},
 		"a Cluster with password": {"redis+cluster://" + s.Servers[0].Addr, "a password is needed", true},
@@ -332,8 +335,9 @@ func TestSentinelFaults(t *testing.T) {
 				err := bus.Ready()
 				return err != nil && strings.Contains(err.Error(), c.want)
 			})
-			if text := bus.Ready().Error(); strings.Contains(text, "127.0.0.1") || strings.Contains(text, "hunter2") {
-				t.Errorf("an address or a password stands in %q", text)
+			// Nor has it tried to write to a replica.
+			if text := bus.Ready().Error(); strings.Contains(text, "127.0.0.1") || strings.Contains(text, "hunter2") || strings.Contains(text, "READONLY") {
+				t.Errorf("an address, a password or an attempt stands in %q", text)
 			}
 			if c.lasting {
 				says(t, <-ended, c.want)

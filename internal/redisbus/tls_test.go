@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"tickertape/internal/proctest"
 	"tickertape/internal/redisbus"
 	"tickertape/internal/redistest"
 )
@@ -35,6 +37,44 @@ func TestTLS(t *testing.T) {
 	tell(t, openBus(t, redisbus.Options{URL: url + "?skip_verify=true"}), "a", "1")
 
 	// The system's certificates are read once in a process.
+	trusting := exec.CommandContext(t.Context(), os.Args[0])
+	trusting.Env = append(os.Environ(), publishTo+"="+url, "SSL_CERT_FILE="+certificate)
+	if output, err := trusting.CombinedOutput(); err != nil {
+		t.Errorf("with SSL_CERT_FILE: %v\n%s", err, output)
+	}
+}
+
+// TestTLSBySentinel finds its Redis by a Sentinel, both by TLS: each certificate
+// is held against the host that is dialled.
+func TestTLSBySentinel(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	primary, certificate := startTLS(t)
+	_, port, _ := net.SplitHostPort(primary)
+	addr, err := proctest.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, own, _ := net.SplitHostPort(addr)
+	config := filepath.Join(dir, "sentinel.conf")
+	text := fmt.Sprintf("port 0\ntls-port %s\ntls-replication yes\ntls-auth-clients no\ntls-cert-file %s\ntls-key-file %s\ntls-ca-cert-file %s\n"+
+		"bind 127.0.0.1\ndir %s\nsentinel monitor tape 127.0.0.1 %s 1\n",
+		own, certificate, filepath.Join(filepath.Dir(certificate), "key.pem"), certificate, dir, port)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sentinel, err := proctest.Start(exec.Command("redis-server", config, "--sentinel"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sentinel.Kill() })
+	url := "rediss+sentinel://" + addr + "/tape"
+	bus := openBus(t, redisbus.Options{URL: url})
+	eventually(t, "Ready speaks of the certificate", func() bool {
+		err := bus.Ready()
+		return err != nil && strings.Contains(err.Error(), "no Sentinel says where the primary is") && strings.Contains(err.Error(), "not trusted; SSL_CERT_FILE may name")
+	})
+	tell(t, openBus(t, redisbus.Options{URL: url + "?skip_verify=true"}), "a", "1")
 	trusting := exec.CommandContext(t.Context(), os.Args[0])
 	trusting.Env = append(os.Environ(), publishTo+"="+url, "SSL_CERT_FILE="+certificate)
 	if output, err := trusting.CombinedOutput(); err != nil {

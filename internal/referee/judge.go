@@ -26,13 +26,14 @@ const (
 //     before the end of a gap, of a topic that may lose something, and did not
 //     come to a listener that started when all was over.
 //   - Nothing came twice, nor what was never published, nor what the publisher
-//     was told is not stored. Only what the store lost before its publisher had
+//     was told is not stored, nor what was stored when its publisher had left it
+//     for unknown. Only what the store lost before its publisher had
 //     an answer may be stored again, in another epoch.
 //   - What came rose by position, each with the same id for all listeners and
 //     its publisher; so all have one order. What one publisher was acknowledged
 //     has the order in which it was sent. Where something may be lost, that
 //     holds for what the store has kept, and within each epoch; and to nobody
-//     an epoch came behind a later one.
+//     an epoch came behind a later one, or far below the one before.
 //   - No gap was told where nothing is missing: to anybody if the store lost it,
 //     else to the listener itself, or if its topic may have been forgotten. To
 //     see what the store lost of what all had, one of the listeners has to start
@@ -49,6 +50,7 @@ func Judge(l *Ledger, listeners []*Listener, allowed Gaps) Verdict {
 		c.hear(views[i])
 	}
 	c.checkPublishers()
+	c.checkLeft()
 	for _, v := range views {
 		c.checkComplete(v)
 	}
@@ -64,6 +66,7 @@ type court struct {
 	allowed Gaps
 	lossy   bool // something may be lost
 	age     time.Duration
+	unaware bool
 	entries []publish
 
 	// events are the entries, each where it stands; behind them those places
@@ -97,7 +100,7 @@ type happening struct {
 
 func newCourt(l *Ledger, allowed Gaps) *court {
 	entries, odd := l.snapshot()
-	c := &court{allowed: allowed, age: l.age, entries: entries, events: make([]happening, len(entries)),
+	c := &court{allowed: allowed, age: l.age, unaware: l.unaware, entries: entries, events: make([]happening, len(entries)),
 		more: map[int32][]int32{}, topics: map[event.Topic][]int32{}, had: make([]int32, len(entries)), dues: map[stretch]int{}, began: map[uint32]event.Position{}}
 	for _, loss := range allowed {
 		c.lossy = c.lossy || loss != NoLoss
@@ -119,6 +122,30 @@ func (c *court) after(p, q place) bool {
 		return p.epoch > q.epoch
 	}
 	return p.position.After(q.position) && p.epoch >= q.epoch
+}
+
+// unheard is how far hubs may be behind each other: so far below what was before
+// may positions of a new epoch begin.
+const unheard = 10 * time.Second
+
+// fell reports whether p is of a later epoch than q, and so far below it that
+// who gave it out cannot have known of q.
+func (c *court) fell(p, q place) bool {
+	return !c.unaware && p.epoch > q.epoch && q.position.Time().Sub(p.position.Time()) > unheard
+}
+
+// measured is how exactly times of publishers and of the store compare.
+const measured = 500 * time.Millisecond
+
+// checkLeft looks for what was stored after its publisher had left it.
+func (c *court) checkLeft() {
+	for i := range c.events {
+		h := &c.events[i]
+		left := c.entries[h.number].left
+		if at := h.at.position.Time(); h.at != (place{}) && !left.IsZero() && at.Sub(left) > measured {
+			c.fault(&c.Other, "publish %d was stored %v after its publisher was told that nobody knows", h.number, at.Sub(left))
+		}
+	}
 }
 
 // series is what one publisher was acknowledged: all of it that the store has

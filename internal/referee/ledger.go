@@ -43,6 +43,7 @@ type publish struct {
 	at        place // if acknowledged
 	began     time.Time
 	answered  time.Time // the last time; zero: not yet
+	left      time.Time // when the publisher was told that nobody knows, and gave up; zero: it did not
 }
 
 // place is where an event stands: its cursor, without what is always the same.
@@ -60,6 +61,7 @@ func placeOf(c event.Cursor) place { return place{c.Position, c.Epoch.Number, c.
 type Ledger struct {
 	padding string
 	age     time.Duration
+	unaware bool
 
 	mu      sync.Mutex
 	entries []publish
@@ -78,6 +80,12 @@ func NewLedger(size int) *Ledger {
 // clients from before are told that something may have expired. Zero, the
 // default: for longer than anybody looks.
 func (l *Ledger) KeepFor(age time.Duration) { l.age = age }
+
+// Unaware says, before anything is noted, that who writes first to a store that
+// lost something may know nothing of what was there: then its positions may
+// begin far below those that were given out before. Otherwise hubs know that,
+// but for what they have yet to hear.
+func (l *Ledger) Unaware() { l.unaware = true }
 
 // Add notes that a publish begins and returns its number and its text. What
 // one publisher sends, it sends one after the other.
@@ -130,6 +138,14 @@ func (l *Ledger) Refuse(number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.settle(number, notStored)
+}
+
+// Leave notes that the publisher was told by a hub that nobody knows whether the
+// message is stored, and leaves it at that: from now on it never will be.
+func (l *Ledger) Leave(number int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries[number].left = time.Now()
 }
 
 // settle notes what a publisher was told in the end.

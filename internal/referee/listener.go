@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -25,7 +26,8 @@ type Listener struct {
 	ledger *Ledger
 	start  event.Cursor
 	stop   func()
-	cursor string // from which it goes on; whoever starts and stops it has it
+	cursor string               // from which it goes on; whoever starts and stops it has it
+	begin  client.ListenOptions // what it asks for while there is no cursor
 
 	mu     sync.Mutex
 	seen   []sighting
@@ -47,6 +49,7 @@ type sighting struct {
 type sightedGap struct {
 	client.Gap
 	behind         int
+	upto           int // the first event that came by another connection
 	after, resumed event.Cursor
 }
 
@@ -56,7 +59,7 @@ func NewListener(l *Ledger, name, start string, topics ...event.Topic) (*Listene
 	if err != nil {
 		return nil, fmt.Errorf("start at %q: %w", start, err)
 	}
-	return &Listener{Name: name, Topics: topics, ledger: l, start: cursor, last: cursor.Position, cursor: start, stop: func() {}}, nil
+	return &Listener{Name: name, Topics: topics, ledger: l, start: cursor, last: cursor.Position, begin: client.ListenOptions{Cursor: start}, stop: func() {}}, nil
 }
 
 // Listen starts a Listener that goes on from a cursor until Stop.
@@ -72,7 +75,7 @@ func Listen(c *client.Client, l *Ledger, name, start string, topics ...event.Top
 func (x *Listener) Resume(c *client.Client) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { x.listen(ctx, c) })
+	running.Go(func() { x.follow(ctx, c, x.Handler()) })
 	x.stop = func() { cancel(); running.Wait() }
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -87,14 +90,20 @@ func (x *Listener) Stop() {
 	x.pauses.leave(time.Now())
 }
 
-func (x *Listener) listen(ctx context.Context, c *client.Client) {
+// follow listens until ctx ends.
+func (x *Listener) follow(ctx context.Context, c *client.Client, h client.Handler) {
 	topics := make([]string, len(x.Topics))
 	for i, t := range x.Topics {
 		topics[i] = string(t)
 	}
-	cursor, err := c.Listen(ctx, client.ListenOptions{Topics: topics, Cursor: x.cursor}, x.Handler())
+	o := x.begin
+	o.Topics = topics
+	if x.cursor != "" {
+		o.Cursor = x.cursor
+	}
+	cursor, err := c.Listen(ctx, o, h)
 	x.cursor = cursor
-	if !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		x.complain("the stream ended for good: %v", err)
 	}
 }
@@ -114,7 +123,7 @@ func (x *Listener) event(e client.Event) error {
 	if err != nil {
 		return fmt.Errorf("the id of %.20q: %w", data.Text, err)
 	}
-	if e.Cursor != e.ID {
+	if !samePlace(e.Cursor, e.ID) {
 		x.complain("%.20q has the id %s and came with the cursor %s", data.Text, e.ID, e.Cursor)
 	}
 	number, topic := x.ledger.number(data.Text), slices.Index(x.Topics, e.Topic)
@@ -146,7 +155,7 @@ func (x *Listener) gap(g client.Gap) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.gaps = append(x.gaps, sightedGap{g, len(x.seen), after, resumed})
+	x.gaps = append(x.gaps, sightedGap{Gap: g, behind: len(x.seen), upto: math.MaxInt, after: after, resumed: resumed})
 	return nil
 }
 
@@ -155,6 +164,9 @@ func (x *Listener) state(s client.State) {
 	defer x.mu.Unlock()
 	if s.Connected {
 		x.opens++
+		for i := len(x.gaps) - 1; i >= 0 && x.gaps[i].upto == math.MaxInt; i-- {
+			x.gaps[i].upto = len(x.seen)
+		}
 	}
 }
 

@@ -26,6 +26,8 @@ func (c *court) hear(v *view) {
 	for _, s := range v.events {
 		if !c.after(s.at, last) {
 			c.fault(&c.Disordered, "%s: %d came at %v, behind %v", v.Name, s.number, s.at, last)
+		} else if c.fell(s.at, last) {
+			c.fault(&c.Disordered, "%s: %d came at %v, far below %v", v.Name, s.number, s.at, last)
 		}
 		last = s.at
 		if began, ok := c.began[s.at.epoch]; !ok || began.After(s.at.position) {

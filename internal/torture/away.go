@@ -34,7 +34,7 @@ func (r *Run) comeBack(clients []*referee.Listener, to ...*Hub) {
 // it gets what the store has.
 func (r *Run) forget() {
 	r.T.Helper()
-	h := r.AnyHub()
+	h := r.anyMortal()
 	h.Kill()
 	h.Start()
 	r.Await("the hub is back", h.Ready)

@@ -21,6 +21,7 @@ type Case struct {
 	Name  string // in one word: CASE=…
 	Fault string // in the words of the table
 
+	Store Store
 	Redis []string // arguments of redis-server
 	Hub   []string // environment of the hubs, like "HUB_RETAIN_AGE=5s"
 
@@ -32,6 +33,15 @@ type Case struct {
 	Loss referee.Loss
 	// Reasons are those that a gap may give. None: store_lost.
 	Reasons []event.Reason
+
+	// Beside says that Do neither touches Redis, nor hubs' ways to it but to make
+	// them worse, and bears that Redis is away: it can happen beside a fault of
+	// Redis, in a goroutine of its own.
+	Beside bool
+
+	// Unaware says that who writes first to a store that lost something may
+	// know nothing of what was there.
+	Unaware bool
 
 	// Do makes the fault happen once, and returns when what it harmed is on
 	// its way to be whole again: what is not within the Run's limit fails. It
@@ -51,8 +61,11 @@ func (c *Case) allowed(reason event.Reason) bool {
 }
 
 // Cases returns all of them, in the order of the table.
-func Cases() []Case {
-	return slices.Concat(redisCases(), wayCases(), failoverCases(), hubCases(), clientCases())
+func Cases() []Case { return slices.Concat(single(), pairCases()) }
+
+// single returns those of one fault each.
+func single() []Case {
+	return slices.Concat(redisCases(), wayCases(), failoverCases(), haCases(), hubCases(), clientCases(), seamCases(), witnessCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.

@@ -12,20 +12,20 @@ import (
 // clientCases harm clients, and the ways to them.
 func clientCases() []Case {
 	return []Case{
-		{Name: "dropped-at-once", Fault: "all clients dropped at once, 5 times", Do: func(r *Run) {
+		{Name: "dropped-at-once", Fault: "all clients dropped at once, 5 times", Beside: true, Do: func(r *Run) {
 			for range 5 {
 				r.Edge.Cut()
 				r.Flow(1 + r.Rand.IntN(300))
 			}
 		}},
-		{Name: "cut-anywhere", Fault: "each connection of clients and publishers cut after a drawn number of bytes", Do: func(r *Run) {
+		{Name: "cut-anywhere", Fault: "each connection of clients and publishers cut after a drawn number of bytes", Beside: true, Do: func(r *Run) {
 			draw := rand.New(rand.NewPCG(r.Rand.Uint64(), 0))
 			r.Edge.CutAfter(func() int { return anywhere(draw) })
 			r.Edge.Cut()
 			r.Flow(1000)
 			r.Edge.CutAfter(nil)
 		}},
-		{Name: "clients-moved", Fault: "clients go and come back to another hub, which may lag half a second", Do: func(r *Run) {
+		{Name: "clients-moved", Fault: "clients go and come back to another hub, which may lag half a second", Beside: true, Do: func(r *Run) {
 			for range 5 {
 				some, h := r.sendAway(3), r.AnyHub()
 				h.Redis.Delay(redistest.Down, r.upTo(500*time.Millisecond))

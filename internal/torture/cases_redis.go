@@ -19,7 +19,7 @@ func redisCases() []Case {
 		}},
 		{Name: "sub-killed-50", Fault: "subscriptions killed 50 times", Do: func(r *Run) {
 			for range 50 {
-				r.Flow(r.Rand.IntN(40))
+				r.Flow(r.Rand.IntN(20))
 				r.Redis.KillClients("pubsub")
 			}
 		}},

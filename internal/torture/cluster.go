@@ -11,8 +11,9 @@ import (
 
 // Options say what a Cluster is made of. Zero fields mean the defaults.
 type Options struct {
-	Program string   // the hub, as Build returns it
-	Hubs    int      // 3, which is also the most
+	Program string // the hub, as Build returns it
+	Hubs    int    // 3, which is also the most
+	Store   Store
 	Redis   []string // arguments of redis-server
 	Env     []string // more environment of the hubs, like "HUB_RETAIN_AGE=5s"
 }
@@ -21,13 +22,17 @@ type Options struct {
 //
 //	publishers, clients ─▶ Edge ─▶ Balancer ─▶ Hubs ─▶ their Redis proxies ─▶ Redis
 type Cluster struct {
-	Redis    *redistest.Server
+	Redis    *redistest.Server // nil if it is another kind of store
 	Hubs     []*Hub
 	Balancer *Balancer
 	Edge     *redistest.Proxy // between everybody outside and the balancer
 
+	Sentinels *redistest.Sentinels // nil, or what the store is
+	Nodes     *redistest.Cluster   // the same
+
 	t       testing.TB
 	options Options
+	url     string // of the store
 }
 
 // Start starts a cluster and returns when all of it works.
@@ -36,7 +41,8 @@ func Start(t testing.TB, o Options) *Cluster {
 	if o.Hubs == 0 {
 		o.Hubs = 3
 	}
-	c := &Cluster{Redis: redistest.Start(t, o.Redis...), t: t, options: o}
+	c := &Cluster{t: t, options: o}
+	c.startStore()
 	for range o.Hubs {
 		c.Hubs = append(c.Hubs, c.startHub())
 	}
@@ -51,7 +57,7 @@ func Start(t testing.TB, o Options) *Cluster {
 // startHub starts one more hub, of which the balancer does not know.
 func (c *Cluster) startHub() *Hub {
 	c.t.Helper()
-	h := newHub(c.t, c.options.Program, c.Redis.URL, c.options.Env)
+	h := newHub(c.t, c.options.Program, c.url, c.options.Env, c.options.Store == Alone)
 	h.Start()
 	return h
 }

@@ -20,20 +20,25 @@ type Hub struct {
 	*program
 	Addr  string           // where it serves, in all its lives
 	Admin string           // where its metrics are
-	Redis *redistest.Proxy // between it and Redis
+	Redis *redistest.Proxy // between it and Redis; nil if that is not one server
 }
 
-// newHub returns a hub that does not run yet. Start starts it.
-func newHub(t testing.TB, binary, redis string, env []string) *Hub {
+// newHub returns a hub that does not run yet, with a proxy between it and its
+// Redis or without one. Start starts it.
+func newHub(t testing.TB, binary, redis string, env []string, proxy bool) *Hub {
 	t.Helper()
-	u, err := url.Parse(redis)
-	if err != nil {
-		t.Fatal(err)
+	h := &Hub{Addr: freeAddr(t), Admin: freeAddr(t)}
+	if proxy {
+		u, err := url.Parse(redis)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Redis = redistest.StartProxy(t, u.Host)
+		u.Host = h.Redis.Addr
+		redis = u.String()
 	}
-	h := &Hub{Addr: freeAddr(t), Admin: freeAddr(t), Redis: redistest.StartProxy(t, u.Host)}
-	u.Host = h.Redis.Addr
 	all := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HUB_") })
-	all = append(all, "HUB_ADDR="+h.Addr, "HUB_ADMIN_ADDR="+h.Admin, "HUB_REDIS="+u.String())
+	all = append(all, "HUB_ADDR="+h.Addr, "HUB_ADMIN_ADDR="+h.Admin, "HUB_REDIS="+redis)
 	all = append(all, env...)
 	h.program = newProgram(t, "hub "+h.Addr, func() *exec.Cmd {
 		cmd := exec.Command(binary)

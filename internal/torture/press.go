@@ -173,9 +173,10 @@ func (p *publisher) publish(ctx context.Context, numbers []int, messages []event
 		}
 	}
 	mayBeStored := false
+	var err error
 	for {
-		receipts, err := p.post(ctx, messages)
-		if err == nil {
+		var receipts []client.Receipt
+		if receipts, err = p.post(ctx, messages); err == nil {
 			for i, number := range numbers {
 				run.Ledger.Acknowledge(number, receipts[i].ID)
 			}
@@ -188,10 +189,20 @@ func (p *publisher) publish(ctx context.Context, numbers []int, messages []event
 		pause(ctx, 100*time.Millisecond)
 	}
 	for _, number := range numbers {
-		if !mayBeStored {
+		switch {
+		case !mayBeStored:
 			run.Ledger.Refuse(number)
+		case !retry && saysUnknown(err):
+			run.Ledger.Leave(number)
 		}
 	}
+}
+
+// saysUnknown reports whether a hub has answered that it does not know whether
+// the messages are stored.
+func saysUnknown(err error) bool {
+	e, ok := errors.AsType[*client.Error](err)
+	return ok && e.Stored == "unknown"
 }
 
 func (p *publisher) post(ctx context.Context, messages []event.Message) ([]client.Receipt, error) {

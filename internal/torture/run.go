@@ -3,8 +3,10 @@ package torture
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,12 +34,15 @@ type Run struct {
 	end      time.Time     // of the time that the run has
 	start    string        // a cursor behind which everything is
 	press    *press
-	late     int // by how many hours the clock of the present Redis is behind
+	notes    []string
+	owned    []event.Topic // topics of the case's own
+	spared   *Hub          // never ended
+	late     int           // by how many hours the clock of the present Redis is behind
 }
 
 // Try runs a case, with a hub program as Build returns it, and returns what
 // became of it: whatever goes wrong is in the Row. The same seed draws the
-// same topics, faults and moments.
+// same topics, faults and moments, for each case others.
 func Try(t testing.TB, c Case, program string, s Scale, seed uint64) Row {
 	t.Helper()
 	return attempt(t, c, program, s, seed, func(r *Run) { r.run(c.Do) })
@@ -71,19 +76,30 @@ const (
 
 func drawn(seed, purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
 
+// of returns a case's own seed: two cases draw differently.
+func (c *Case) of(seed uint64) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(c.Name)) // which never fails
+	return seed ^ h.Sum64()
+}
+
 func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	t.Helper()
+	seed = c.of(seed)
 	if c.Limit == 0 {
 		c.Limit = 3 * time.Minute
 	}
 	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(cmp.Or(s.Size, 50)), Topics: topics(s.Topics),
 		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, patience: patience, end: time.Now().Add(c.Limit)}
 	env := c.Hub
+	if c.Unaware {
+		r.Ledger.Unaware()
+	}
 	if c.Age > 0 {
 		r.Ledger.KeepFor(c.Age)
 		env = append(slices.Clone(env), "HUB_RETAIN_AGE="+c.Age.String())
 	}
-	r.Cluster = Start(t, Options{Program: program, Redis: c.Redis, Env: env})
+	r.Cluster = Start(t, Options{Program: program, Store: c.Store, Redis: c.Redis, Env: env})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
 	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: "torture.start"})
@@ -184,8 +200,19 @@ func (r *Run) Ready() {
 	r.Await("all hubs are ready", r.Cluster.Ready)
 }
 
+// Note adds what was drawn to the words of the row.
+func (r *Run) Note(words string) { r.notes = append(r.notes, words) }
+
 // AnyHub draws a hub.
 func (r *Run) AnyHub() *Hub { return r.Hubs[r.Rand.IntN(len(r.Hubs))] }
+
+// mortal returns the hubs that may be ended.
+func (r *Run) mortal() []*Hub {
+	return slices.DeleteFunc(slices.Clone(r.Hubs), func(h *Hub) bool { return h == r.spared })
+}
+
+// anyMortal draws one of them.
+func (r *Run) anyMortal() *Hub { return r.mortal()[r.Rand.IntN(len(r.mortal()))] }
 
 // Last lets a fault last for a time, during which nothing is awaited.
 func (r *Run) Last(d time.Duration) {
@@ -225,6 +252,9 @@ func (r *Run) watch(watch bool) {
 	}
 }
 
+// maxTopics is how many topics one stream has at most.
+const maxTopics = 100
+
 // finish waits until all clients have come to the end, which they know by a
 // last message of each topic, and one that comes only now, to a hub that only
 // now begins: what comes to it is what the store has.
@@ -234,10 +264,12 @@ func (r *Run) finish() {
 	fresh := r.startHub()
 	r.Await("a new hub is ready", fresh.Ready)
 	last := map[event.Topic]int{}
-	for _, topic := range r.Topics {
+	for _, topic := range r.all() {
 		last[topic] = r.press.last(topic)
 	}
-	r.listen(r.ClientAt(fresh), "a newcomer", r.Topics).Late = true
+	for topics := range slices.Chunk(r.all(), maxTopics) {
+		r.listen(r.ClientAt(fresh), "a newcomer", topics).Late = true
+	}
 	for _, x := range r.Listeners {
 		for _, topic := range x.Topics {
 			if !r.comes(func() bool { return x.Passed(last[topic]) }) {
@@ -258,7 +290,7 @@ func (r *Run) leave() {
 // judge returns what went wrong.
 func (r *Run) judge(c Case) referee.Verdict {
 	allowed := referee.Gaps{}
-	for _, topic := range r.Topics {
+	for _, topic := range r.all() {
 		allowed[topic] = c.Loss
 	}
 	v := referee.Judge(r.Ledger, r.Listeners, allowed)
@@ -275,6 +307,9 @@ func (r *Run) judge(c Case) referee.Verdict {
 
 // report fills in what can be told of a run at any time.
 func (r *Run) report(row *Row) {
+	if r.notes != nil {
+		row.Fault += ": " + strings.Join(r.notes, "; ")
+	}
 	tally := r.Ledger.Tally()
 	row.Published, row.NotStored, row.Unknown = tally.Acknowledged, tally.NotStored, tally.Unknown
 	row.Gaps, row.Answers = map[event.Reason]int{}, r.press.answers()
