@@ -42,7 +42,7 @@ func (r *Run) comeBack(clients []*referee.Listener, to ...*Hub) {
 // who comes back to it gets what the store has.
 func (r *Run) forget() {
 	r.T.Helper()
-	h := r.Hubs[1+r.Rand.IntN(len(r.Hubs)-1)]
+	h := r.anyMortal()
 	h.Kill()
 	h.Start()
 	r.Await("the hub is back", h.Ready)

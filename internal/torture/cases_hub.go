@@ -12,7 +12,7 @@ var hasty = []string{"HUB_DRAIN_WAIT=1s", "HUB_DRAIN_WINDOW=2s"}
 func hubCases() []Case {
 	return []Case{
 		{Name: "hub-killed", Fault: "a hub killed by SIGKILL, and started again", Beside: true, Do: func(r *Run) {
-			h := r.AnyHub()
+			h := r.anyMortal()
 			h.Kill()
 			r.Last(r.upTo(5 * time.Second))
 			h.Start()
@@ -24,12 +24,13 @@ func hubCases() []Case {
 			h.Cont()
 		}},
 		{Name: "hub-drained", Fault: "a hub drained, and started again", Hub: hasty, Beside: true, Do: func(r *Run) {
-			r.drain(r.AnyHub())
+			r.drain(r.anyMortal())
 		}},
 		{Name: "hubs-rolled", Fault: "all hubs drained and started again, one after the other", Hub: hasty, Do: func(r *Run) {
-			for _, i := range r.Rand.Perm(len(r.Hubs)) {
-				r.drain(r.Hubs[i])
-				r.Await("the hub is back", r.Hubs[i].Ready)
+			hubs := r.mortal()
+			for _, i := range r.Rand.Perm(len(hubs)) {
+				r.drain(hubs[i])
+				r.Await("the hub is back", hubs[i].Ready)
 			}
 		}},
 		{Name: "balancer-killed", Fault: "the balancer killed, and started again", Beside: true, Do: func(r *Run) {

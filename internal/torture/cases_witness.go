@@ -44,6 +44,9 @@ func lateWitness(r *Run) {
 func hearsay(r *Run) {
 	order := r.Rand.Perm(len(r.Hubs))
 	source, other := r.Hubs[order[0]], r.Hubs[order[1]]
+	if source == r.spared {
+		source, other = other, source
+	}
 	topic := r.own(1)
 	x := r.waiting("a client of hearsay", r.start, topic...)
 	by := r.ClientAt(source)

@@ -29,13 +29,15 @@ type Run struct {
 	// between each and the next one, and after the last.
 	Moments []int
 
-	scale Scale
-	end   time.Time // of the time that the run has
-	start string    // a cursor behind which everything is
-	press *press
-	notes []string
-	owned []event.Topic // topics of the case's own
-	late  int           // by how many hours the clock of the present Redis is behind
+	scale    Scale
+	patience time.Duration // how long something may take that must come
+	end      time.Time     // of the time that the run has
+	start    string        // a cursor behind which everything is
+	press    *press
+	notes    []string
+	owned    []event.Topic // topics of the case's own
+	spared   *Hub          // never ended
+	late     int           // by how many hours the clock of the present Redis is behind
 }
 
 // Try runs a case, with a hub program as Build returns it, and returns what
@@ -88,7 +90,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 		c.Limit = 3 * time.Minute
 	}
 	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(cmp.Or(s.Size, 50)), Topics: topics(s.Topics),
-		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, end: time.Now().Add(c.Limit)}
+		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, patience: patience, end: time.Now().Add(c.Limit)}
 	env := c.Hub
 	if c.Unaware {
 		r.Ledger.Unaware()
@@ -168,8 +170,8 @@ func (r *Run) listen(c *client.Client, name string, topics []event.Topic) *refer
 // patience is how long something may take that must come.
 const patience = 60 * time.Second
 
-// Await waits until the condition holds. It fails after a minute, or when the
-// run's time is up.
+// Await waits until the condition holds. It fails after a minute (in a soak
+// five, for there is more of everything), or when the run's time is up.
 func (r *Run) Await(what string, condition func() bool) {
 	r.T.Helper()
 	if !r.comes(condition) {
@@ -179,7 +181,7 @@ func (r *Run) Await(what string, condition func() bool) {
 
 // comes waits as Await does, and reports whether the condition holds.
 func (r *Run) comes(condition func() bool) bool {
-	return comes(min(patience, time.Until(r.end)), condition)
+	return comes(min(r.patience, time.Until(r.end)), condition)
 }
 
 // Flow waits until so many more messages have been acknowledged.
@@ -203,6 +205,14 @@ func (r *Run) Note(words string) { r.notes = append(r.notes, words) }
 
 // AnyHub draws a hub.
 func (r *Run) AnyHub() *Hub { return r.Hubs[r.Rand.IntN(len(r.Hubs))] }
+
+// mortal returns the hubs that may be ended.
+func (r *Run) mortal() []*Hub {
+	return slices.DeleteFunc(slices.Clone(r.Hubs), func(h *Hub) bool { return h == r.spared })
+}
+
+// anyMortal draws one of them.
+func (r *Run) anyMortal() *Hub { return r.mortal()[r.Rand.IntN(len(r.mortal()))] }
 
 // Last lets a fault last for a time, during which nothing is awaited.
 func (r *Run) Last(d time.Duration) {
@@ -242,6 +252,9 @@ func (r *Run) watch(watch bool) {
 	}
 }
 
+// maxTopics is how many topics one stream has at most.
+const maxTopics = 100
+
 // finish waits until all clients have come to the end, which they know by a
 // last message of each topic, and one that comes only now, to a hub that only
 // now begins: what comes to it is what the store has.
@@ -254,7 +267,9 @@ func (r *Run) finish() {
 	for _, topic := range r.all() {
 		last[topic] = r.press.last(topic)
 	}
-	r.listen(r.ClientAt(fresh), "a newcomer", r.all()).Late = true
+	for topics := range slices.Chunk(r.all(), maxTopics) {
+		r.listen(r.ClientAt(fresh), "a newcomer", topics).Late = true
+	}
 	for _, x := range r.Listeners {
 		for _, topic := range x.Topics {
 			if !r.comes(func() bool { return x.Passed(last[topic]) }) {

@@ -2,9 +2,7 @@ package torture
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +11,7 @@ import (
 
 // SoakOptions say how long a Soak is and how much it does.
 type SoakOptions struct {
-	Span    time.Duration // of the traffic; what a fault takes beyond its end comes on top
+	Span    time.Duration // of the traffic; what the last fault takes beyond that comes on top
 	Every   time.Duration // from fault to fault; one that takes longer is followed by the next at once
 	Look    time.Duration // from sample to sample
 	Rate    int           // messages a second
@@ -30,8 +28,9 @@ type SoakOptions struct {
 func Soak(t testing.TB, program string, o SoakOptions, seed uint64) (Row, *Samples) {
 	t.Helper()
 	c := Case{Name: "soak", Fault: fmt.Sprintf("a random fault every %v, for %v", o.Every, o.Span), Loss: referee.MayLose,
-		Redis: slices.Concat(durable, soon), Limit: 2*o.Span + 10*time.Minute}
-	s := Scale{Events: math.MaxInt, Rate: o.Rate, Size: o.Size, Clients: o.Clients, Topics: o.Topics, Follow: o.Follow}
+		Redis: slices.Concat(durable, soon), Hub: hasty, Limit: 2*o.Span + 10*time.Minute}
+	s := Scale{Events: 1 << 40, // never enough
+		Rate: o.Rate, Size: o.Size, Clients: o.Clients, Topics: o.Topics, Follow: o.Follow}
 	samples := &Samples{}
 	row := attempt(t, c, program, s, seed, func(r *Run) { r.soak(c, o, samples) })
 	row.Again = fmt.Sprintf("make soak SOAK=%v SEED=%d", o.Span, seed)
@@ -41,16 +40,17 @@ func Soak(t testing.TB, program string, o SoakOptions, seed uint64) (Row, *Sampl
 // soak publishes, and harms the cluster again and again.
 func (r *Run) soak(all Case, o SoakOptions, samples *Samples) {
 	r.T.Helper()
+	r.patience, r.spared = 5*time.Minute, r.Hubs[0]
 	began, stop := time.Now(), watchHubs(r.T, r.Hubs, o.Look)
 	r.T.Cleanup(func() { samples.List = stop() })
 	end := r.traffic()
-	draw, cases := drawn(r.press.seed, forMoments), within(Cases(), all)
-	for due := o.Every; due < o.Span; due += o.Every {
+	draw, cases := drawn(r.press.seed, forMoments), within(single(), all)
+	for due := o.Every; due < o.Span; due = max(due+o.Every, time.Since(began)) {
 		r.Last(time.Until(began.Add(due)))
 		c := cases[draw.IntN(len(cases))]
 		samples.Faults = append(samples.Faults, Moment{time.Since(began), c.Fault})
 		r.T.Logf("%v: %s", time.Since(began).Round(time.Second), c.Name)
-		r.harm(c)
+		c.Do(r)
 		r.Ready()
 	}
 	r.Last(time.Until(began.Add(o.Span)))
@@ -58,25 +58,13 @@ func (r *Run) soak(all Case, o SoakOptions, samples *Samples) {
 	end()
 }
 
-// harm makes a fault happen once. Those that end hubs do not have the first.
-func (r *Run) harm(c Case) {
-	r.T.Helper()
-	all := r.Hubs
-	if strings.HasPrefix(c.Name, "hub") {
-		r.Hubs = all[1:]
-	}
-	c.Do(r)
-	r.Hubs = all
-}
-
-// within returns the cases that ask for no other settings than those of a
-// case, nor for a loss that it does not bear.
+// within returns the cases that ask for no other settings than those of a case.
 func within(cases []Case, c Case) (some []Case) {
+	strange := func(of, all []string) bool {
+		return slices.ContainsFunc(of, func(v string) bool { return !slices.Contains(all, v) })
+	}
 	for _, x := range cases {
-		strange := func(of, all []string) bool {
-			return slices.ContainsFunc(of, func(v string) bool { return !slices.Contains(all, v) })
-		}
-		if !strange(x.Redis, c.Redis) && !strange(x.Hub, c.Hub) && x.Reasons == nil {
+		if x.Store == c.Store && x.Age == c.Age && x.Unaware == c.Unaware && x.Reasons == nil && !strange(x.Redis, c.Redis) && !strange(x.Hub, c.Hub) {
 			some = append(some, x)
 		}
 	}
