@@ -9,6 +9,7 @@
 package torture
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -34,10 +35,11 @@ type Case struct {
 	// Reasons are those that a gap may give. None: store_lost.
 	Reasons []event.Reason
 
-	// Beside says that Do neither touches Redis, nor hubs' ways to it but to make
-	// them worse, and bears that Redis is away: it can happen beside a fault of
-	// Redis, in a goroutine of its own.
-	Beside bool
+	// On is what Do harms, or has to itself: faults on different parts can
+	// happen at once. 0: the case meets no other.
+	On part
+	// Moves says that another server has the data in the end.
+	Moves bool
 
 	// Unaware says that who writes first to a store that lost something may
 	// know nothing of what was there.
@@ -52,20 +54,21 @@ type Case struct {
 	Limit time.Duration
 }
 
-// allowed reports whether clients may be told of a gap for that reason.
-func (c *Case) allowed(reason event.Reason) bool {
+// limit returns how long the whole run may take.
+func (c *Case) limit() time.Duration { return cmp.Or(c.Limit, 3*time.Minute) }
+
+// reasons returns those that a gap may give.
+func (c *Case) reasons() []event.Reason {
 	if c.Reasons == nil {
-		return reason == event.StoreLost
+		return []event.Reason{event.StoreLost}
 	}
-	return slices.Contains(c.Reasons, reason)
+	return c.Reasons
 }
 
-// Cases returns all of them, in the order of the table.
-func Cases() []Case { return slices.Concat(single(), pairCases()) }
-
-// single returns those of one fault each.
-func single() []Case {
-	return slices.Concat(redisCases(), wayCases(), failoverCases(), haCases(), hubCases(), clientCases(), readerCases(), seamCases(), witnessCases())
+// Cases returns those of one fault each, in the order of the table.
+func Cases() []Case {
+	return slices.Concat(on(onRedis, redisCases()), on(onRedis|onWays, wayCases()), on(onRedis|onWays, failoverCases()), on(onRedis, haCases()),
+		on(onHubs, hubCases()), on(onClients|onHubs, clientCases()), on(onAll, readerCases()), seamCases(), witnessCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.

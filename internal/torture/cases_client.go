@@ -12,20 +12,20 @@ import (
 // clientCases harm clients, and the ways to them.
 func clientCases() []Case {
 	return []Case{
-		{Name: "dropped-at-once", Fault: "all clients dropped at once, 5 times", Beside: true, Do: func(r *Run) {
+		{Name: "dropped-at-once", Fault: "all clients dropped at once, 5 times", On: onEdge, Do: func(r *Run) {
 			for range 5 {
 				r.Edge.Cut()
 				r.Flow(1 + r.Rand.IntN(300))
 			}
 		}},
-		{Name: "cut-anywhere", Fault: "each connection of clients and publishers cut after a drawn number of bytes", Beside: true, Do: func(r *Run) {
+		{Name: "cut-anywhere", Fault: "each connection of clients and publishers cut after a drawn number of bytes", On: onEdge, Do: func(r *Run) {
 			draw := rand.New(rand.NewPCG(r.Rand.Uint64(), 0))
 			r.Edge.CutAfter(func() int { return anywhere(draw) })
 			r.Edge.Cut()
 			r.Flow(1000)
 			r.Edge.CutAfter(nil)
 		}},
-		{Name: "clients-moved", Fault: "clients go and come back to another hub, which may lag half a second", Beside: true, Do: func(r *Run) {
+		{Name: "clients-moved", Fault: "clients go and come back to another hub, which may lag half a second", On: onClients | onHubs | onWays, Do: func(r *Run) {
 			for range 5 {
 				some, h := r.sendAway(3), r.AnyHub()
 				h.Redis.Delay(redistest.Down, r.upTo(500*time.Millisecond))
@@ -38,7 +38,7 @@ func clientCases() []Case {
 			Hub: []string{"HUB_RETAIN_MESSAGES=40"}, Reasons: []event.Reason{event.Trimmed}, Do: awayBeyondTrim},
 		{Name: "away-expired", Fault: "clients away while what they miss expires", Loss: referee.MayLose,
 			Age: shortAge, Reasons: []event.Reason{event.Expired}, Do: awayBeyondAge},
-		{Name: "away-restart", Fault: "clients away while Redis is restarted with its append-only file", Redis: durable, Do: func(r *Run) {
+		{Name: "away-restart", Fault: "clients away while Redis is restarted with its append-only file", Redis: durable, On: onClients | onHubs | onRedis, Do: func(r *Run) {
 			some := r.sendAway(3)
 			r.Flow(1 + r.Rand.IntN(300))
 			r.Redis.Restart()
@@ -46,7 +46,7 @@ func clientCases() []Case {
 			r.forget()
 			r.comeBack(some, r.Hubs...)
 		}},
-		{Name: "away-rollback", Fault: "clients away while Redis comes back with an older snapshot", Loss: referee.MayLose, Do: func(r *Run) {
+		{Name: "away-rollback", Fault: "clients away while Redis comes back with an older snapshot", Loss: referee.MayLose, On: onClients | onRedis, Do: func(r *Run) {
 			some := r.sendAway(3)
 			r.Flow(1 + r.Rand.IntN(300))
 			r.Redis.Save()

@@ -15,20 +15,20 @@ var soon = []string{"--repl-diskless-sync-delay", "0"}
 // failoverCases lead the hubs to another server, behind the same address.
 func failoverCases() []Case {
 	return []Case{
-		{Name: "failover", Fault: "Redis hands over to its replica, and goes on answering as one", Redis: soon, Do: func(r *Run) {
+		{Name: "failover", Moves: true, Fault: "Redis hands over to its replica, and goes on answering as one", Redis: soon, Do: func(r *Run) {
 			r.handOver(redistest.Start(r.T, r.replica()...))
 		}},
-		{Name: "failover-late", Fault: "Redis hands over to a replica whose clock is an hour behind its own", Redis: soon, Do: func(r *Run) {
+		{Name: "failover-late", Moves: true, Fault: "Redis hands over to a replica whose clock is an hour behind its own", Redis: soon, Do: func(r *Run) {
 			r.late++
 			r.handOver(redistest.StartLate(r.T, time.Duration(r.late)*time.Hour, r.replica()...))
 		}},
-		{Name: "empty-late", Fault: "Redis killed, in its place an empty one whose clock is an hour behind", Loss: referee.MustLose, Do: func(r *Run) {
+		{Name: "empty-late", Moves: true, Fault: "Redis killed, in its place an empty one whose clock is an hour behind", Loss: referee.MustLose, Do: func(r *Run) {
 			r.late++
 			old := r.Redis
 			r.lead(redistest.StartLate(r.T, time.Duration(r.late)*time.Hour))
 			old.Kill()
 		}},
-		{Name: "two-primaries", Fault: "a replica made a primary while the old one goes on: hubs hear one and write to the other, until it is killed", Redis: soon, Loss: referee.MayLose, Do: twoPrimaries},
+		{Name: "two-primaries", Moves: true, Fault: "a replica made a primary while the old one goes on: hubs hear one and write to the other, until it is killed", Redis: soon, Loss: referee.MayLose, Do: twoPrimaries},
 	}
 }
 

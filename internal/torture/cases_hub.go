@@ -11,19 +11,19 @@ var hasty = []string{"HUB_DRAIN_WAIT=1s", "HUB_DRAIN_WINDOW=2s"}
 // hubCases harm hubs, and the balancer before them.
 func hubCases() []Case {
 	return []Case{
-		{Name: "hub-killed", Fault: "a hub killed by SIGKILL, and started again", Beside: true, Do: func(r *Run) {
+		{Name: "hub-killed", Fault: "a hub killed by SIGKILL, and started again", Do: func(r *Run) {
 			h := r.anyMortal()
 			h.Kill()
 			r.Last(r.upTo(5 * time.Second))
 			h.Start()
 		}},
-		{Name: "hub-frozen", Fault: "a hub frozen for 2 to 10 s", Beside: true, Do: func(r *Run) {
+		{Name: "hub-frozen", Fault: "a hub frozen for 2 to 10 s", Do: func(r *Run) {
 			h := r.AnyHub()
 			h.Stop()
 			r.Last(2*time.Second + r.upTo(8*time.Second))
 			h.Cont()
 		}},
-		{Name: "hub-drained", Fault: "a hub drained, and started again", Hub: hasty, Beside: true, Do: func(r *Run) {
+		{Name: "hub-drained", Fault: "a hub drained, and started again", Hub: hasty, Do: func(r *Run) {
 			r.drain(r.anyMortal())
 		}},
 		{Name: "hubs-rolled", Fault: "all hubs drained and started again, one after the other", Hub: hasty, Do: func(r *Run) {
@@ -33,15 +33,15 @@ func hubCases() []Case {
 				r.Await("the hub is back", hubs[i].Ready)
 			}
 		}},
-		{Name: "balancer-killed", Fault: "the balancer killed, and started again", Beside: true, Do: func(r *Run) {
+		{Name: "balancer-killed", Fault: "the balancer killed, and started again", On: onBalancer, Do: func(r *Run) {
 			r.Balancer.Kill()
 			r.Last(r.upTo(3 * time.Second))
 			r.Balancer.Start()
 		}},
-		{Name: "balancer-reloaded", Fault: "the balancer reloaded, its streams let go on", Beside: true, Do: func(r *Run) {
+		{Name: "balancer-reloaded", Fault: "the balancer reloaded, its streams let go on", On: onBalancer, Do: func(r *Run) {
 			r.Balancer.Reload(Softly)
 		}},
-		{Name: "balancer-replaced", Fault: "the balancer reloaded, its streams ended", Beside: true, Do: func(r *Run) {
+		{Name: "balancer-replaced", Fault: "the balancer reloaded, its streams ended", On: onBalancer, Do: func(r *Run) {
 			r.Balancer.Reload(Hard)
 		}},
 	}

@@ -40,7 +40,7 @@ func wayCases() []Case {
 // halfOpen has all bytes of one hub's connections vanish on the way, until the
 // hub has noticed and for some time more.
 func halfOpen(name, words string, d redistest.Direction) Case {
-	return Case{Name: "half-open-" + name, Fault: "a hub's connections swallow bytes " + words, Beside: true, Do: func(r *Run) {
+	return Case{Name: "half-open-" + name, Fault: "a hub's connections swallow bytes " + words, On: onWays, Do: func(r *Run) {
 		h := r.AnyHub()
 		h.Redis.Stall(d)
 		r.Await("the hub is not ready", func() bool { return !h.Ready() })
@@ -50,7 +50,7 @@ func halfOpen(name, words string, d redistest.Direction) Case {
 }
 
 func delayed(name, words string, d redistest.Direction) Case {
-	return Case{Name: "delayed-3s" + name, Fault: words, Beside: true, Do: func(r *Run) {
+	return Case{Name: "delayed-3s" + name, Fault: words, On: onWays, Do: func(r *Run) {
 		for _, h := range r.Hubs {
 			h.Redis.Delay(d, 3*time.Second)
 		}

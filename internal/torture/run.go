@@ -38,6 +38,7 @@ type Run struct {
 	owned    []event.Topic // topics of the case's own
 	spared   *Hub          // never ended
 	late     int           // by how many hours the clock of the present Redis is behind
+	paired   bool          // the case's fault is two
 }
 
 // Try runs a case, with a hub program as Build returns it, and returns what
@@ -71,7 +72,8 @@ const (
 	forClients = iota
 	forFaults
 	forMoments
-	forPublishers
+	forPairs
+	forPublishers // the first one; each has one of his own
 )
 
 func drawn(seed, purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
@@ -86,11 +88,8 @@ func (c *Case) of(seed uint64) uint64 {
 func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	t.Helper()
 	seed = c.of(seed)
-	if c.Limit == 0 {
-		c.Limit = 3 * time.Minute
-	}
 	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(cmp.Or(s.Size, 50)), Topics: topics(s.Topics),
-		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, patience: patience, end: time.Now().Add(c.Limit)}
+		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, patience: patience, end: time.Now().Add(c.limit())}
 	env := c.Hub
 	if c.Unaware {
 		r.Ledger.Unaware()
@@ -296,7 +295,7 @@ func (r *Run) judge(c Case) referee.Verdict {
 	v := referee.Judge(r.Ledger, r.Listeners, allowed)
 	for _, x := range r.Listeners {
 		for reason, count := range x.Gaps() {
-			if !c.allowed(reason) {
+			if !slices.Contains(c.reasons(), reason) {
 				v.Other += count
 				v.Faults = append(v.Faults, fmt.Sprintf("%s: %d gaps for the reason %s", x.Name, count, reason))
 			}

@@ -28,7 +28,7 @@ func TestSelfTest(t *testing.T) {
 		for _, d := range named(t, "cursor-first", "losses-unreported") {
 			t.Run(d.Name, func(t *testing.T) {
 				t.Parallel()
-				c := chosen(t, torture.Cases(), d.Cases)[0]
+				c := chosen(t, d.Cases)[0]
 				if row := torture.Try(t, c, buildWith(t, d), torture.Short(), 1); row.Err() == nil {
 					t.Errorf("%s does not show it: %s", c.Name, row.String())
 				}
@@ -76,7 +76,7 @@ func casesOf(t *testing.T, list []defects.Defect) []torture.Case {
 			}
 		}
 	}
-	return chosen(t, torture.Cases(), names)
+	return chosen(t, names)
 }
 
 // matrix is what the self-test prints, also to the file TORTURE_TABLE, if there
@@ -134,7 +134,7 @@ func (m *matrix) control(cases []torture.Case) {
 func (m *matrix) show(t *testing.T, d defects.Defect) {
 	t.Helper()
 	program := buildWith(t, d)
-	cases := chosen(t, torture.Cases(), d.Cases)
+	cases := chosen(t, d.Cases)
 	for _, seed := range proofSeeds {
 		for _, c := range cases {
 			row := torture.Try(t, c, program, proof, seed)

@@ -44,7 +44,7 @@ func (r *Run) soak(all Case, o SoakOptions, samples *Samples) {
 	began, stop := time.Now(), watchHubs(r.T, r.Hubs, o.Look)
 	r.T.Cleanup(func() { samples.List = stop() })
 	end := r.traffic()
-	draw, cases := drawn(r.press.seed, forMoments), within(single(), all)
+	draw, cases := drawn(r.press.seed, forMoments), within(Cases(), all)
 	for due := o.Every; due < o.Span; due = max(due+o.Every, time.Since(began)) {
 		r.Last(time.Until(began.Add(due)))
 		c := cases[draw.IntN(len(cases))]

@@ -20,15 +20,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // them at full length by "make torture", and a few short ones with all tests.
 func TestTorture(t *testing.T) {
 	t.Parallel()
+	seed := seed(t)
 	full := os.Getenv("TORTURE") == "full"
-	cases, scale := torture.Cases(), torture.Full()
-	if !full {
-		cases, scale = chosen(t, cases, short()), torture.Short()
+	cases, scale := chosen(t, short()), torture.Short()
+	if full {
+		cases, scale = slices.Concat(torture.Cases(), torture.Pairs(seed, pairs)), torture.Full()
 	}
 	if text := os.Getenv("CASE"); text != "" {
-		cases = chosen(t, torture.Cases(), strings.Split(text, ","))
+		cases = chosen(t, strings.Split(text, ","))
 	}
-	seed := seed(t)
 	program := torture.Build(t)
 	_, _ = fmt.Fprintf(t.Output(), "seed %d\n%s", seed, torture.Header)
 	table := newTable(t, seed)
@@ -46,6 +46,9 @@ func TestTorture(t *testing.T) {
 		})
 	}
 }
+
+// pairs is how many pairs of faults the table has.
+const pairs = 10
 
 // short are the names of the cases that all tests run.
 func short() []string { return []string{"sub-killed-50", "redis-rdb", "hub-killed", "cut-anywhere"} }
@@ -98,15 +101,14 @@ func (x *table) add(r torture.Row) {
 	}
 }
 
-func chosen(t *testing.T, cases []torture.Case, names []string) []torture.Case {
+func chosen(t *testing.T, names []string) (cases []torture.Case) {
 	t.Helper()
-	var some []torture.Case
 	for _, name := range names {
-		i := slices.IndexFunc(cases, func(c torture.Case) bool { return c.Name == name })
-		if i < 0 {
+		c, ok := torture.Named(name)
+		if !ok {
 			t.Fatalf("there is no case %q", name)
 		}
-		some = append(some, cases[i])
+		cases = append(cases, c)
 	}
-	return some
+	return cases
 }
