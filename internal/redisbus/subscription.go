@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -36,15 +37,17 @@ const held = 64
 func (b *Bus) subscribe(ctx context.Context) (*subscription, error) {
 	s := &subscription{texts: make(chan string, held), done: make(chan struct{})}
 	o := *b.target.options
-	o.Dialer = b.primary.dialTo(&s.place)
 	o.PoolSize = oneConnection
-	// go-redis connects under a lock of its own, and does so by itself once
-	// more before it tells of a break.
-	made := false
-	o.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
+	// go-redis connects by itself once more before it tells of a break, under
+	// a lock that Close waits for.
+	made, dial := false, b.primary.dialTo(&s.place)
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if made {
-			return errAnew
+			return nil, errAnew
 		}
+		return dial(ctx, network, addr)
+	}
+	o.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
 		at, err := hello(ctx, conn)
 		if err == nil {
 			s.run, made = at.run, true

@@ -21,7 +21,8 @@ type client struct {
 
 	sub     *hub.Subscriber // nil: it is away
 	at      *life
-	due     bool // it is about to take
+	epoch   event.Epoch // in which it took last
+	due     bool        // it is about to take
 	slow    time.Duration
 	mouth   int    // bytes that it takes at once
 	bytes   []byte // of a block that has not come whole
@@ -94,7 +95,8 @@ func (c *client) take() {
 	if c.sub == nil || c.stopped {
 		return
 	}
-	blocks, state := c.sub.Take(nil, c.mouth)
+	blocks, state, epoch := c.at.bus.take(c.sub, c.mouth)
+	c.epoch = epoch
 	keep := len(blocks)
 	cut := keep > 0 && c.dice.below(c.world.cuts, 3) == 0 && !c.world.healed
 	if cut {

@@ -61,6 +61,29 @@ func (e *era) in(c event.Cursor) (event.Position, bool) {
 	return event.Position{}, false
 }
 
+// of returns the epoch that gave out a position of the history that leads to
+// the era.
+func (e *era) of(p event.Position) event.Epoch {
+	for e.prior != nil && !p.After(e.ended) {
+		e = e.prior
+	}
+	return e.epoch
+}
+
+// gave reports whether a cursor is one as streams in the era have it: it names
+// the epoch that gave out its position or, in the middle of a replay, the one
+// in which the stream is.
+func (e *era) gave(c event.Cursor) bool {
+	return c.Epoch == e.of(c.Position) || c.Replaying() && c.Epoch == e.epoch
+}
+
+// place returns a cursor of a stream in the era, as one of the epoch that gave
+// out its position: so much has the client seen, whatever becomes of the era.
+func (e *era) place(c event.Cursor) event.Cursor {
+	c.Epoch = e.of(c.Position)
+	return c
+}
+
 // has reports whether the history that leads to the era has the fact.
 func (e *era) has(f *fact) bool {
 	for x := e.head; x != nil && !f.at.After(x.at); x = x.parent {

@@ -20,7 +20,7 @@ type node struct {
 // life is a hub and its bus from start to end.
 type life struct {
 	node  *node
-	bus   *redisbus.Bus
+	bus   *ear
 	hub   *hub.Hub
 	knows map[*fact]struct{} // what it certainly has heard of
 	stop  func()
@@ -37,7 +37,8 @@ func (n *node) start() {
 		w.fault("node %d: %v", n.number, err)
 		return
 	}
-	l := &life{node: n, bus: bus, hub: hub.New(bus, w.small), knows: map[*fact]struct{}{}}
+	l := &life{node: n, bus: &ear{Bus: bus}, knows: map[*fact]struct{}{}}
+	l.hub = hub.New(l.bus, w.small)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- l.hub.Run(ctx) }()

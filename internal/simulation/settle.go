@@ -49,7 +49,7 @@ func (c *client) through(in *era, goal event.Position) bool {
 	}
 	c.take()
 	at, err := parseCursor(c.sub.Cursor())
-	return err == nil && at.Epoch == in.epoch && !goal.After(at.Position)
+	return err == nil && c.epoch == in.epoch && !goal.After(at.Position)
 }
 
 // checkTold checks that each loss that a node can prove was reported.

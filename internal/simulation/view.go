@@ -63,30 +63,32 @@ func (v *view) begin(at event.Cursor) {
 	v.seen, v.passed, v.unasked = map[*fact]struct{}{}, map[*fact]struct{}{}, map[*fact]struct{}{}
 }
 
-// connected takes in that the client came back.
+// connected takes in that the client came back, with the last id that it has.
 func (v *view) connected() {
 	v.stream++
-	v.stands = v.cursor
+	v.stands, _ = parseCursor(v.client.id)
 }
 
 // took takes in where the stream stands after a Take.
 func (v *view) took() {
-	if c, err := parseCursor(v.client.sub.Cursor()); err == nil {
-		v.stands = c
+	c, err := parseCursor(v.client.sub.Cursor())
+	if tip := v.client.world.eras[v.client.epoch]; err == nil && tip != nil {
+		if _, leads := tip.in(c); leads {
+			v.stands = tip.place(c)
+		}
 	}
 }
 
-// tip returns the era in which the stream is, by its own cursor, if what the
-// client has seen leads there. Ids of events may name earlier ones.
+// tip returns the era in which the stream is, if what the client has seen leads
+// there.
 func (v *view) tip() *era {
-	c, err := parseCursor(v.client.sub.Cursor())
-	tip := v.client.world.eras[c.Epoch]
-	if err != nil || tip == nil {
-		v.client.fault("got a stream in no epoch: %+v, %v", c, err)
+	tip := v.client.world.eras[v.client.epoch]
+	if tip == nil {
+		v.client.fault("has a stream in no epoch that there is: %v", v.client.epoch)
 		return nil
 	}
 	if _, leads := tip.in(v.cursor); !leads {
-		v.client.fault("stood at %s, and goes on at %s without a word", said(v.cursor.String()), said(c.String()))
+		v.client.fault("stood at %s, and goes on in epoch %v without a word", said(v.cursor.String()), tip.epoch)
 		return nil
 	}
 	return tip
@@ -101,7 +103,7 @@ func (v *view) event(number int, id string) {
 	}
 	f := tip.find(c.Position)
 	switch {
-	case err != nil || f == nil || f.number != number || c.Epoch != tip.epoch && c.Epoch != f.era.epoch:
+	case err != nil || f == nil || f.number != number || !tip.gave(c):
 		v.client.fault("got message %d at %v, where %+v stands", number, c, f)
 		return
 	case !slices.Contains(v.client.topics, f.topic):
@@ -118,7 +120,7 @@ func (v *view) event(number int, id string) {
 	v.seen[f] = struct{}{}
 	v.client.at.knew(f)
 	v.pass(tip, f.at)
-	v.cursor = c
+	v.cursor = tip.place(c)
 }
 
 // complete takes in that the client has everything up to a cursor. It may go
@@ -131,7 +133,7 @@ func (v *view) complete(id string, adopt bool) {
 	}
 	v.pass(tip, c.Position)
 	if adopt {
-		v.client.id, v.cursor = id, c
+		v.client.id, v.cursor = id, tip.place(c)
 	}
 }
 
@@ -186,29 +188,31 @@ func (g toldGap) covers(f *fact, tip *era) bool {
 func (v *view) gap(n hub.GapNotice, id string) {
 	client := v.client
 	c, err := parseCursor(n.ResumedAt)
-	tip := client.world.eras[c.Epoch]
+	tip := client.world.eras[client.epoch]
 	if err != nil || tip == nil || id != "" && id != n.ResumedAt || !slices.Contains(client.topics, n.Topic) {
 		client.fault("got the gap %+v with the id %q", n, id)
 		return
 	}
 	if _, leads := tip.in(v.stands); !leads && n.Reason == event.StoreLost {
-		if c.Position != tip.began {
-			client.fault("is to go on at %v in an epoch that it does not know, which began at %v", c.Position, tip.began)
+		if c.Epoch != tip.epoch || c.Position != tip.began {
+			client.fault("is to go on at %s in epoch %v, which it does not know, and which began at %v", said(n.ResumedAt), tip.epoch, tip.began)
 		}
 		if id != "" {
 			v.begin(c)
 		}
 		return
 	}
-	if tip = v.tip(); tip == nil || tip.epoch != c.Epoch {
-		client.fault("is to go on at %s, and its stream is not there", said(n.ResumedAt))
+	if tip = v.tip(); tip == nil {
 		return
+	}
+	if !tip.gave(c) {
+		client.fault("is to go on at %s, which is no cursor in epoch %v", said(n.ResumedAt), tip.epoch)
 	}
 	v.checkGap(n, tip, c.Position)
 	v.gaps = append(v.gaps, toldGap{n.Topic, tip, c.Position, v.stream})
 	if id != "" {
 		v.pass(tip, c.Position)
-		v.cursor = c
+		v.cursor = tip.place(c)
 	}
 }
 
