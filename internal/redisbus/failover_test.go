@@ -121,3 +121,30 @@ func TestOlderDataWithoutRestart(t *testing.T) {
 	n.resume(first, "a", "b").expect("b 1, gap a store_lost, a 2, b 2")
 	n.resume(gone, "a", "b").expect("gap a store_lost, a 2, b 2")
 }
+
+// TestHistoryOfOneThatFollows has a primary follow another server, which has
+// less, and stay in the epoch that it was in: what it has now is not what there
+// was.
+func TestHistoryOfOneThatFollows(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, soon...)
+	host, port, _ := strings.Cut(server.Addr, ":")
+	less := redistest.Start(t, append(soon, "--replicaof", host+" "+port)...)
+	n := startNode(t, redisbus.Options{URL: server.URL})
+	live := n.open(hub.Start{}, "a")
+	tell(t, n.bus, "a", "1")
+	live.expect("a 1")
+	eventually(t, "the replica has it", func() bool { return less.Must("XLEN", "tt:{0}:log:a") == "1" })
+	less.Must("REPLICAOF", "NO", "ONE")
+	gone, err := event.ParseCursor(tell(t, n.bus, "a", "gone")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	live.expect("a gone")
+	host, port, _ = strings.Cut(less.Addr, ":")
+	server.Must("REPLICAOF", host, port)
+	eventually(t, "it has what the other one has", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "1" })
+	if page, err := n.bus.History(t.Context(), event.Range{Topic: "a", Upto: gone.Position}); err == nil {
+		t.Errorf("up to %v it has %+v", gone.Position, page)
+	}
+}

@@ -6,10 +6,10 @@
 --
 -- Returns {} if this server is not the one that wrote last: a script call that
 -- writes has to find out first what became of the store. Else
---   epoch, Redis' milliseconds, how many entries the log has and the bytes of
+--   epoch, position of the clock, Redis' milliseconds, how many entries the log has and the bytes of
 --   all of them, and of the topic: last position, gone, since, lost, before.
 
-local clock = redis.call('HMGET', KEYS[1], 'epoch', 'run', 'forgotten')
+local clock = redis.call('HMGET', KEYS[1], 'epoch', 'run', 'last', 'forgotten')
 if not clock[1] or clock[2] ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then
   return {}
 end
@@ -19,6 +19,6 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local meta = redis.call('HMGET', KEYS[3], 'last', 'gone', 'since', 'lost', 'before', 'bytes')
 if not meta[1] then
   local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
-  meta[1] = score and string.format('%.0f-34359738367', tonumber(score)) or clock[3] or '0-0'
+  meta[1] = score and string.format('%.0f-34359738367', tonumber(score)) or clock[4] or '0-0'
 end
-return { clock[1], now, redis.call('XLEN', KEYS[4]), tonumber(meta[6] or 0), meta[1], meta[2] or '', meta[3] or '', meta[4] or '', meta[5] or '' }
+return { clock[1], clock[3], now, redis.call('XLEN', KEYS[4]), tonumber(meta[6] or 0), meta[1], meta[2] or '', meta[3] or '', meta[4] or '', meta[5] or '' }

@@ -134,21 +134,22 @@ func (b *Bus) piece(ctx context.Context, t event.Topic, count int, reads func(re
 // to a server that is not the primary any more.
 const tries = 4
 
-// onPrimary makes a read whose answer begins with the store's epoch, or is
-// empty on any server but the one that wrote last. A primary that was demoted,
-// or cut off, takes itself for that one: its epoch tells. A call that writes
-// finds out what became of the store, and the read is made again, on new
-// connections if need be.
+// onPrimary makes a read whose answer begins with the store's epoch and the
+// position of its clock, or is empty on any server but the one that wrote last.
+// A primary that was demoted, or cut off, takes itself for that one: its epoch
+// tells, or its clock, if it follows another one that has less and in which
+// nobody has written yet. A call that writes finds out what became of the
+// store, and the read is made again, on new connections if need be.
 func (b *Bus) onPrimary(ctx context.Context, read func(*redis.Client) ([]any, error)) ([]any, error) {
 	last := errElsewhere
 	for try := range tries {
-		client := b.reader()
+		client, known := b.reader(), b.witness.now()
 		answer, err := read(client)
 		switch lost := client != b.reader() || try == 0 && broken(err) != ""; {
 		case elsewhere(err) || says(err, "EXECABORT"): // what a transaction was refused for stands before it
 		case err != nil && lost && ctx.Err() == nil:
 			continue // its connections were left meanwhile, or broke while nobody used them
-		case err != nil || len(answer) > 0 && answer[0] == formatEpoch(b.witness.now().Epoch):
+		case err != nil || b.isPresent(answer, known):
 			return answer, err
 		case try == 0:
 			continue
@@ -166,10 +167,20 @@ func (b *Bus) onPrimary(ctx context.Context, read func(*redis.Client) ([]any, er
 	return nil, last
 }
 
+// isPresent reports whether the answer is of the store as it is, and not as it
+// was before the clock stood where it was known to stand.
+func (b *Bus) isPresent(answer []any, known event.Clock) bool {
+	r := valueReader{values: answer}
+	epoch, clock := r.text(), r.position()
+	return !r.failed && epoch == formatEpoch(b.witness.now().Epoch) &&
+		(epoch != formatEpoch(known.Epoch) || !known.Position.After(clock))
+}
+
 // parseHead reads an answer of head.lua.
 func (b *Bus) parseHead(answer []any) (piece, error) {
 	r := valueReader{values: answer}
 	epoch, err := parseEpoch(b.keys.store(), r.text())
+	_ = r.position() // of the clock
 	p := piece{epoch: epoch, old: b.oldest(time.UnixMilli(r.number()))}
 	entries, bytes := r.number(), r.number()
 	p.each = int(bytes/max(1, entries)) + 1

@@ -32,6 +32,7 @@ func (b *Bus) active(ctx context.Context, epoch event.Epoch, base event.Position
 	if of := r.text(); of != formatEpoch(epoch) {
 		return nil, errTurned
 	}
+	_ = r.position() // of the clock
 	active := make([]bool, len(topics))
 	for len(r.values) > 0 {
 		i := r.number()
