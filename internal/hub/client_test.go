@@ -28,6 +28,7 @@ type client struct {
 	// be lost, or was not asked for.
 	at      event.Position
 	epoch   event.Epoch    // that the stream is in
+	clock   event.Clock    // of the store, when the stream came to that epoch; zero until it has
 	opened  event.Position // until here an opening replay runs
 	last    int
 	skipped map[event.Topic]event.Position // not among the last ones up to here
@@ -95,6 +96,7 @@ func (c *client) open(at place, start hub.Start) error {
 		return err
 	}
 	c.sub, c.node, c.bytes, c.id, c.epoch = sub, at.node, nil, sub.Opening().ID, c.w.epoch
+	c.clock = event.Clock{Epoch: c.w.epoch, Ended: c.w.ended}
 	return nil
 }
 
@@ -126,6 +128,9 @@ func (c *client) begin(at event.Cursor) {
 func (c *client) goOn(at event.Cursor) {
 	since, told, skipped := c.since, c.told, c.skipped
 	c.epoch = at.Epoch // until it takes
+	if at.Epoch != c.w.epoch {
+		c.clock = event.Clock{}
+	}
 	if end, ok := c.w.ended[at.Epoch]; ok {
 		at.Position, at.Opened = event.Earliest(at.Position, end), event.Earliest(at.Opened, end)
 	}
@@ -140,12 +145,22 @@ func (c *client) goOn(at event.Cursor) {
 	}
 }
 
-// follow comes with the hub into another epoch of the store.
+// follow comes with the hub into another epoch of the store. One that the store
+// has lost counts for nothing while the stream has not come beyond an earlier
+// one.
 func (c *client) follow() {
+	clock := c.clock
+	c.clock = event.Clock{Epoch: c.w.epoch, Ended: c.w.ended}
 	if c.epoch == c.w.epoch {
 		return
 	}
 	end, known := c.w.ended[c.epoch]
+	if at, err := event.ParseCursor(c.sub.Cursor()); !known && clock.Epoch == c.epoch && err == nil {
+		of := clock.EpochOf(at.Position)
+		if end, known = c.w.ended[of]; known {
+			end = event.Earliest(end, clock.Ended[of])
+		}
+	}
 	c.epoch = c.w.epoch
 	if !known {
 		c.lose(event.StoreLost, c.w.began)

@@ -249,3 +249,26 @@ func TestEpochIsLostAndWhatWasBeforeIsNot(t *testing.T) {
 		expect(t, "one that was quick", ahead, "a:store_lost 4")
 	})
 }
+
+// A store goes back to an epoch from before another one that streams had come
+// to: what they know of places in that one counts for nothing.
+func TestStoreGoesBack(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		first := b.clock
+		events := b.publish("a", "1", "2", "3")
+		b.turn(events[0].Position)
+		b.mend()
+		b.publish("a", "x", "y")
+		ahead, waiting := subscribe(t, h, &bell{}, hub.Start{Last: 1}, "a"), subscribe(t, h, &bell{}, hub.Start{Last: 1}, "a")
+		defer ahead.Close()
+		defer waiting.Close()
+		expect(t, "one that was quick", ahead, "y")
+
+		first.Position = b.clock.Position
+		b.clock, b.kept["a"], b.last["a"] = first, events, events[2].Position
+		b.put("a", "4")
+		b.mend()
+		expect(t, "one that was quick", ahead, "a:store_lost 1 2 3 4")
+		expect(t, "one that had nothing yet", waiting, "1 2 3 4")
+	})
+}

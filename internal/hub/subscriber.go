@@ -162,7 +162,10 @@ func (s *Subscriber) follow(now *watermark) {
 		return
 	}
 	if _, known := now.clock.Ended[s.cursor.Epoch]; !known && s.epochs != nil {
-		s.cursor.Epoch = s.epochs.EpochOf(s.cursor.Position)
+		if of := s.epochs.EpochOf(s.cursor.Position); of != s.cursor.Epoch {
+			s.cut(s.epochs.Ended[of])
+			s.cursor.Epoch = of
+		}
 	}
 	s.judge(now.clock)
 	s.epochs = now.epochs
@@ -187,13 +190,25 @@ func (s *Subscriber) judge(clock event.Clock) {
 		s.lose(clock, position, reason)
 		return
 	}
-	// The same for where the stream opened. A made-up one must not name a
-	// place that the store has yet to come to: the page read up to there is
-	// shared, and would pass for complete.
-	opened := s.cursor
-	opened.Position = event.Earliest(s.cursor.Opened, clock.Position)
-	s.cursor.Opened, _ = clock.Resolve(opened)
+	// A made-up cursor must not have opened at a place that the store has yet
+	// to come to: the page read up to there is shared, and would pass for
+	// complete.
+	end := clock.Position
+	if s.cursor.Epoch != clock.Epoch {
+		end = clock.Ended[s.cursor.Epoch]
+	}
+	s.cut(end)
 	s.cursor.Position, s.cursor.Epoch = position, clock.Epoch
+}
+
+// cut has nothing count that is known of places behind the end of an epoch:
+// what stands there now is something else.
+func (s *Subscriber) cut(end event.Position) {
+	s.cursor.Opened = event.Earliest(s.cursor.Opened, end)
+	for i := range s.sources {
+		src := &s.sources[i]
+		src.from, src.told = event.Earliest(src.from, end), event.Earliest(src.told, end)
+	}
 }
 
 // lose gives up what the client has seen: it goes on from position.
@@ -202,7 +217,8 @@ func (s *Subscriber) lose(clock event.Clock, position event.Position, reason eve
 	s.lost = reason
 	s.settled = true
 	for i := range s.sources {
-		s.sources[i].last = 0
+		src := &s.sources[i]
+		src.from, src.told, src.last = event.Position{}, event.Position{}, 0
 	}
 }
 
