@@ -37,11 +37,12 @@ func newView(c *client, id string) *view {
 		c.fault("the stream opened with %q", id)
 		return v
 	}
-	v.begin(cursor)
 	tip := c.world.eras[cursor.Epoch]
 	if !cursor.Replaying() || tip == nil {
+		v.begin(cursor)
 		return v
 	}
+	v.begin(tip.place(cursor))
 	left := map[event.Topic]int{}
 	for x := tip.head; x != nil; x = x.parent {
 		if x.at.After(cursor.Opened) {
