@@ -19,8 +19,9 @@ type store struct {
 	era    *era          // in which it is
 	dead   bool
 	frozen bool
-	queue  []arrival // what came while it was frozen
-	master *store    // whom it follows, if it is a replica
+	queue  []arrival          // what came while it was frozen
+	master *store             // whom it follows, if it is a replica
+	gone   map[*fact]struct{} // what it had dropped before it followed
 }
 
 // arrival is what came by a connection; no bytes: the other end was closed.
@@ -104,6 +105,12 @@ func (s *store) thaw() {
 // follow makes the store a replica of another one. Its connections stay, and
 // hear what is published there.
 func (s *store) follow(master *store) {
+	s.gone = map[*fact]struct{}{}
+	for x := s.era.head; x != nil; x = x.parent {
+		if !x.loss() && !s.has(x) {
+			s.gone[x] = struct{}{}
+		}
+	}
 	s.master, s.era = master, nil
 	s.server.ReadOnly = true
 	s.server.Replace(master.server.Snapshot())
@@ -126,8 +133,12 @@ func (s *store) cut(reset bool) {
 	}
 }
 
-// has reports whether the store still keeps an event. What is too old is gone.
+// has reports whether the store still keeps an event. What is too old is gone,
+// and what was gone once: streams may have heard of that.
 func (s *store) has(f *fact) bool {
+	if _, gone := s.gone[f]; gone {
+		return false
+	}
 	entries, _ := s.server.Do("XRANGE", prefix+"log:"+string(f.topic), f.at.String(), f.at.String()).([]any)
 	return len(entries) > 0 && f.at.Add(s.world.limits.Age).Time().After(s.latest)
 }
