@@ -207,7 +207,7 @@ func (c *collector) gap(p piece, end event.Position) event.Gap {
 		return event.Gap{Position: end, Since: event.Latest(end, since), Reason: event.StoreLost}
 	case !end.After(s.gone) && !s.trimmed.IsZero():
 		return event.Gap{Position: end, Since: s.trimmed, Reason: event.Trimmed}
-	case !end.After(s.gone), !end.After(p.old), len(p.list) == 0 && p.next == nil && end == s.last:
+	case !end.After(s.gone), !end.After(p.old), p.empty:
 		return event.Gap{Position: end, Since: end.Add(age), Reason: event.Expired}
 	}
 	return event.Gap{Position: end, Since: event.Latest(end, since), Reason: event.StoreLost}

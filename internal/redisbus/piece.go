@@ -46,6 +46,7 @@ type piece struct {
 	list  []event.Event
 	full  bool         // there are as many as were asked for: more may follow
 	next  *event.Event // the first one behind the range, if there is one
+	empty bool         // the whole log is, so all that was in it has expired
 	state state
 }
 
@@ -183,7 +184,7 @@ func (b *Bus) parseHead(answer []any) (piece, error) {
 	_ = r.position() // of the clock
 	p := piece{epoch: epoch, old: b.oldest(time.UnixMilli(r.number()))}
 	entries, bytes := r.number(), r.number()
-	p.each = int(bytes/max(1, entries)) + 1
+	p.each, p.empty = int(bytes/max(1, entries))+1, entries == 0
 	p.state = state{last: r.position(), gone: r.position(), trimmed: r.position(), lost: r.position(), before: r.position()}
 	if err != nil || r.failed {
 		return piece{}, errAnswer

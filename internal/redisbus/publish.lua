@@ -97,12 +97,16 @@ raise(ARGV[3])
 local topics = {}
 for i = 1, topicCount do
   local t = { name = ARGV[15 + i], log = KEYS[4 + 2 * i], meta = KEYS[5 + 2 * i] }
-  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost')
+  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone')
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.length = redis.call('XLEN', t.log)
   if t.length == 0 then
-    -- All there was has expired; that is known already if a loss came last.
+    -- All there was has expired: what came before a loss, if that came last,
+    -- and maybe that is known already.
     t.empty = not t.last or t.last ~= t.lost
+    if not t.empty and after(meta[5], meta[6] or '0-0') then
+      t.gone = meta[5]
+    end
     t.bytes, t.first = 0, nil
   end
   if not t.last then
