@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"tickertape/internal/event"
 	"tickertape/internal/hub"
@@ -147,4 +148,44 @@ func TestHistoryOfOneThatFollows(t *testing.T) {
 	if page, err := n.bus.History(t.Context(), event.Range{Topic: "a", Upto: gone.Position}); err == nil {
 		t.Errorf("up to %v it has %+v", gone.Position, page)
 	}
+}
+
+// TestLoserGoesOn has two primaries, each with a node of its own. The winner
+// hears from its node what it lacks; what the loser takes after that is lost
+// too, and told anew, but only for the topic in which it stood.
+func TestLoserGoesOn(t *testing.T) {
+	t.Parallel()
+	loser := redistest.Start(t, soon...)
+	host, port, _ := strings.Cut(loser.Addr, ":")
+	winner := redistest.Start(t, append(soon, "--replicaof", host+" "+port)...)
+	a, wayA := behind(t, loser)
+	b, wayB := behind(t, loser)
+	liveA, liveB := a.open(hub.Start{}, "a", "b"), b.open(hub.Start{}, "a", "b")
+	tell(t, a.bus, "a", "1")
+	tell(t, a.bus, "b", "1")
+	eventually(t, "the replica has it", func() bool { return winner.Must("XLEN", "tt:{0}:log:b") == "1" })
+	winner.Must("REPLICAOF", "NO", "ONE")
+	tell(t, a.bus, "a", "gone 1")
+	tell(t, a.bus, "b", "gone 1")
+	for _, s := range []*stream{liveA, liveB} {
+		s.expect("a 1, b 1, a gone 1, b gone 1")
+	}
+
+	wayB.Target(winner.Addr)
+	wayB.Cut()
+	liveB.until("both losses are told", func() bool { return len(liveB.got) >= 2 })
+	tell(t, b.bus, "b", "2")
+	liveB.apart("b 2", "gap a store_lost, gap b store_lost")
+	told := position(t, liveB.id)
+	eventually(t, "the clock goes on", func() bool { return time.Now().UnixMilli() > int64(told.MS) })
+	tell(t, a.bus, "a", "gone 2")
+	liveA.expect("a gone 2")
+
+	wayA.Target(winner.Addr)
+	loser.Kill()
+	liveB.expect("gap a store_lost")
+	settled(t, a, b)
+	tell(t, b.bus, "b", "3")
+	liveB.expect("b 3")
+	b.resume(event.Cursor{Epoch: liveB.last["b"].Epoch, Position: told}.String(), "a", "b").expect("gap a store_lost, b 3")
 }

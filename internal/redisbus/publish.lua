@@ -181,8 +181,11 @@ for g = 1, groupCount do
     end
     group[i] = m
     if group.verdict == 'ok' and m.kind == 'l' then
-      -- Once for a topic, and not in a call that begins another epoch.
-      if turns or redis.call('HEXISTS', m.topic.meta, 'lost:' .. m.name) == 1 or not gone(m.name, m.data) then
+      -- Not in a call that begins another epoch; and once for a topic, unless
+      -- another server went on with that epoch, and took what lies behind all
+      -- that was told then.
+      local told = redis.call('HGET', m.topic.meta, 'lost:' .. m.name)
+      if turns or told and not after(m.data, told) or not gone(m.name, m.data) then
         m.answer = '-'
       end
     elseif group.verdict == 'ok' and m.producer then
