@@ -82,3 +82,25 @@ func Decide(list []View, asked int, known View) View {
 	next, _ := decide(views, asked, view{known.Addr, known.Epoch})
 	return View{next.addr, next.epoch}
 }
+
+// Witness is what a node knows of the store, as topics' losses show it.
+type Witness struct{ w *witness }
+
+// NewWitness returns one that knows nothing.
+func NewWitness(age time.Duration) Witness { return Witness{newWitness(age)} }
+
+// Learn takes in how the store's clock stands.
+func (w Witness) Learn(clock event.Clock) { w.w.learn(clock) }
+
+// Note takes in that the topic had an event.
+func (w Witness) Note(topic event.Topic, at event.Cursor) { w.w.note(topic, at) }
+
+// Losses returns the positions that are to be reported, and what says that the
+// store took them in.
+func (w Witness) Losses() (positions []event.Position, reported func()) {
+	list, in := w.w.losses(reportPage)
+	for _, l := range list {
+		positions = append(positions, l.position)
+	}
+	return positions, func() { w.w.reported(list, in) }
+}
