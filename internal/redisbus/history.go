@@ -183,11 +183,22 @@ func (c *collector) end(p piece) {
 	}
 }
 
-// hole notes that all up to end is missing. A loss in it is told at its place.
+// hole notes that all up to end is missing. A loss in it is told at its place,
+// apart from what is gone from before it: that went at another time.
 func (c *collector) hole(p piece, end event.Position) {
-	if lost := p.state.lost; lost.After(c.complete) && end.After(lost) {
-		c.hole(p, lost)
+	if s := p.state; s.lost.After(c.complete) && !s.lost.After(end) {
+		if s.before.After(c.complete) {
+			c.miss(p, s.before)
+		}
+		c.miss(p, s.lost)
 	}
+	if end.After(c.complete) {
+		c.miss(p, end)
+	}
+}
+
+// miss notes one gap up to end.
+func (c *collector) miss(p piece, end event.Position) {
 	c.page.Gaps = append(c.page.Gaps, c.gap(p, end))
 	c.complete = end
 }
@@ -195,22 +206,20 @@ func (c *collector) hole(p piece, end event.Position) {
 // gap words the hole from what the page is complete to up to end.
 func (c *collector) gap(p piece, end event.Position) event.Gap {
 	age, s := c.bus.options.Retention.Age, p.state
-	var since event.Position // the last time that something of the hole went
-	if s.gone.After(c.complete) {
-		since = s.trimmed
-	}
 	switch {
 	case end == s.lost:
-		if p.old.After(c.complete) {
-			since = event.Latest(since, p.old.Add(age))
-		}
-		return event.Gap{Position: end, Since: event.Latest(end, since), Reason: event.StoreLost}
+		return event.Gap{Position: end, Since: end, Reason: event.StoreLost}
 	case !end.After(s.gone) && !s.trimmed.IsZero():
 		return event.Gap{Position: end, Since: s.trimmed, Reason: event.Trimmed}
 	case !end.After(s.gone), !end.After(p.old), p.empty:
 		return event.Gap{Position: end, Since: end.Add(age), Reason: event.Expired}
 	}
-	return event.Gap{Position: end, Since: event.Latest(end, since), Reason: event.StoreLost}
+	// An earlier loss, and maybe what was gone from before it.
+	since := end
+	if s.gone.After(c.complete) {
+		since = event.Latest(end, s.trimmed)
+	}
+	return event.Gap{Position: end, Since: since, Reason: event.StoreLost}
 }
 
 // oldest returns the last position that is too old at the moment.
