@@ -67,10 +67,11 @@ func (w *world) checkTold() {
 	}
 }
 
-// reported reports whether a loss of the topic was reported after the fact.
+// reported reports whether a loss of the topic was reported at the fact's
+// position or behind it: its gap says that up to there something is missing.
 func (w *world) reported(f *fact, now *era) bool {
 	for x := now.head; x != nil; x = x.parent {
-		if x.loss() && x.topic == f.topic && !x.when.Before(f.when) {
+		if x.loss() && x.topic == f.topic && !f.at.After(x.at) {
 			return true
 		}
 	}
