@@ -23,6 +23,7 @@ type fact struct {
 	parent *fact
 	era    *era
 	at     event.Position
+	prev   event.Position // what the store says that the topic had last before
 	topic  event.Topic
 	number int         // of the message; -1: it is the report of a loss
 	of     event.Epoch // in which that was
@@ -104,6 +105,26 @@ func (e *era) find(p event.Position) *fact {
 	return nil
 }
 
+// vague reports whether the store cannot tell that there was nothing more of a
+// topic between two positions: all of it has expired, and of its last event
+// only the millisecond is left in the books, or was when the topic went on.
+func (e *era) vague(t event.Topic, from, upto event.Position) bool {
+	last, only := e.store.scored(t)
+	for x := e.head; x != nil; x = x.parent {
+		if x.topic != t {
+			continue
+		}
+		if only && last.After(from) && !upto.After(last) {
+			return !e.store.has(x)
+		}
+		last, only = x.prev, x.prev == endOf(x.prev.MS)
+	}
+	return false
+}
+
+// endOf returns the last position of a millisecond.
+func endOf(ms uint64) event.Position { return event.Before(time.UnixMilli(int64(ms) + 1)) }
+
 // announcement is what a call tells on the wire.
 type announcement struct {
 	epoch      event.Epoch
@@ -113,6 +134,7 @@ type announcement struct {
 
 type item struct {
 	at    event.Position
+	prev  event.Position
 	topic event.Topic
 	kind  string
 	name  string
@@ -147,8 +169,7 @@ func parseAnnouncement(text string) announcement {
 	a.prev, a.upto = w.position(), w.position()
 	count, _ := strconv.Atoi(w.next())
 	for range count {
-		i := item{at: w.position()}
-		w.next() // prev
+		i := item{at: w.position(), prev: w.position()}
 		i.topic, i.kind, i.name = event.Topic(w.next()), w.next(), w.next()
 		w.next() // key
 		i.data = w.next()

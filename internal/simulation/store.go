@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"tickertape/internal/event"
@@ -141,6 +142,15 @@ func (s *store) has(f *fact) bool {
 	}
 	entries, _ := s.server.Do("XRANGE", prefix+"log:"+string(f.topic), f.at.String(), f.at.String()).([]any)
 	return len(entries) > 0 && f.at.Add(s.world.limits.Age).Time().After(s.latest)
+}
+
+// scored returns the end of the millisecond in which a topic's last event stood,
+// and whether the books have no more of it than that.
+func (s *store) scored(t event.Topic) (event.Position, bool) {
+	score, listed := s.server.Do("ZSCORE", prefix+"topics", string(t)).(string)
+	_, known := s.server.Do("HGET", prefix+"meta:"+string(t), "last").(string)
+	ms, err := strconv.ParseUint(score, 10, 64)
+	return endOf(ms), listed && !known && err == nil
 }
 
 // forgotten returns the position up to which the store may have dropped topics

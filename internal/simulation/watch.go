@@ -51,7 +51,7 @@ func (s *store) take(a announcement, stored []string, ended event.Position) {
 			w.fault("%s gave out %v behind %v", s.name, i.at, e.clock)
 		}
 		e.clock = i.at
-		f := &fact{parent: e.head, era: e, at: i.at, topic: i.topic, number: -1, when: time.Now()}
+		f := &fact{parent: e.head, era: e, at: i.at, prev: i.prev, topic: i.topic, number: -1, when: time.Now()}
 		if i.kind == "l" {
 			f.of = parseEpoch(i.name)
 			w.checkLoss(s, f)
