@@ -107,9 +107,11 @@ func (s *store) thaw() {
 // hear what is published there.
 func (s *store) follow(master *store) {
 	s.gone = map[*fact]struct{}{}
-	for x := s.era.head; x != nil; x = x.parent {
-		if !x.loss() && !s.has(x) {
-			s.gone[x] = struct{}{}
+	if s.era != nil { // nil: it was emptied, and nobody has written since
+		for x := s.era.head; x != nil; x = x.parent {
+			if !x.loss() && !s.has(x) {
+				s.gone[x] = struct{}{}
+			}
 		}
 	}
 	s.master, s.era = master, nil
