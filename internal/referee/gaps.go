@@ -130,13 +130,22 @@ func (c *court) checkGaps(v *view) {
 			if v.Topics[s.topic] != g.Topic {
 				continue
 			}
-			if !s.at.position.After(end) {
+			if !c.behind(s.at, g.resumed) {
 				c.fault(&c.Disordered, "%s: %d of %s at %v came behind a gap that reaches from %v up to %v (%s)",
 					v.Name, s.number, g.Topic, s.at, g.after.Position, end, g.Reason)
 			}
 			break
 		}
 	}
+}
+
+// behind reports whether an event stands behind the end of a gap. In the middle
+// of a replay that bears the epoch in which it is told, otherwise its own.
+func (c *court) behind(at place, end event.Cursor) bool {
+	if end.Replaying() {
+		return at.position.After(end.Position)
+	}
+	return c.after(at, placeOf(end))
 }
 
 // justified reports whether something that the gap may speak of is missing, or

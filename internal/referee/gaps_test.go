@@ -38,24 +38,26 @@ func TestJudgeOfTwoGaps(t *testing.T) {
 	}
 }
 
-// A gap's end bears the epoch in which it is told: to those who come late it
-// may be followed by events of former ones.
+// A gap stands where its end says, as an event does: also to those who come so
+// late that epochs have begun and ended since.
 func TestJudgeOfGapsToldLate(t *testing.T) {
 	t.Parallel()
+	replay := event.Cursor{Epoch: event.Epoch{Store: 1, Number: 3}, Position: event.Position{MS: 4}, Opened: event.Position{MS: 9}}.String()
 	for _, c := range []struct {
-		at          string
+		gap, at     string
 		kind, words string
 	}{
-		{in(2, 5), "", ""},
-		{in(2, 3), "disordered", "1 of a at 3-0 of epoch 2 came behind a gap that reaches"},
+		{in(2, 4), in(2, 5), "", ""},
+		{in(2, 4), in(2, 3), "disordered", "1 of a at 3-0 of epoch 2 came behind a gap that reaches"},
+		{in(3, 4), in(2, 5), "disordered", "1 of a at 5-0 of epoch 2 came behind a gap that reaches"},
+		{replay, in(2, 5), "", ""},
 	} {
 		l := referee.NewLedger(0)
 		l.Add("a", 0)
 		l.Add("a", 1)
 		l.Acknowledge(0, at(2))
 		l.Acknowledge(1, c.at)
-		gap := strings.ReplaceAll(gap(4, "a"), at(4), in(3, 4))
-		x := play(t, l, "x", gap+showAt(c.at, "a", "1"))
+		x := play(t, l, "x", gapAt(c.gap, "a")+showAt(c.at, "a", "1"))
 		expectVerdict(t, referee.Judge(l, []*referee.Listener{x}, referee.Gaps{"a": referee.MayLose}), c.kind, c.words)
 	}
 }
