@@ -257,8 +257,17 @@ func TestStoreGoesBack(t *testing.T) {
 		first := b.clock
 		events := b.publish("a", "1", "2", "3")
 		b.turn(events[0].Position)
+		b.gate = make(chan struct{}) // who comes back waits
 		b.mend()
+		had := subscribe(t, h, &bell{}, from(events[2]), "a")
+		defer had.Close()
+		expect(t, "one that had all", had, "")
+		if id := had.Cursor(); id != events[2].Cursor().String() {
+			t.Errorf("one that had all, and was told nothing, is at %s", id)
+		}
 		b.publish("a", "x", "y")
+		close(b.gate)
+		b.gate = nil
 		ahead, waiting := subscribe(t, h, &bell{}, hub.Start{Last: 1}, "a"), subscribe(t, h, &bell{}, hub.Start{Last: 1}, "a")
 		defer ahead.Close()
 		defer waiting.Close()
@@ -270,5 +279,6 @@ func TestStoreGoesBack(t *testing.T) {
 		b.mend()
 		expect(t, "one that was quick", ahead, "a:store_lost 1 2 3 4")
 		expect(t, "one that had nothing yet", waiting, "1 2 3 4")
+		expect(t, "one that had all", had, "4")
 	})
 }

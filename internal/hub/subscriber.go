@@ -45,7 +45,9 @@ type Subscriber struct {
 	// cursor is what has been handed out. While it is not settled, nobody
 	// knows yet whether the store agrees with it.
 	cursor  event.Cursor
-	epochs  *event.Clock // as it was when the cursor came to its epoch; nil: it is a client's
+	epochs  *event.Clock   // as it was when the cursor came to its epoch; nil: it is a client's
+	uncut   event.Cursor   // what it was before an epoch cut it back to cutTo;
+	cutTo   event.Position // it still is for the client while the cursor stands there
 	settled bool
 	clock   atomic.Pointer[event.Clock] // the answer to that, from a reader
 
@@ -161,6 +163,9 @@ func (s *Subscriber) follow(now *watermark) {
 	if s.cursor.Epoch == now.clock.Epoch {
 		return
 	}
+	if s.isCut() {
+		s.cursor, s.epochs = s.uncut, nil
+	}
 	if _, known := now.clock.Ended[s.cursor.Epoch]; !known && s.epochs != nil {
 		if of := s.epochs.EpochOf(s.cursor.Position); of != s.cursor.Epoch {
 			s.cut(s.epochs.Ended[of])
@@ -175,7 +180,9 @@ func (s *Subscriber) follow(now *watermark) {
 // position, for a later one may be lost, and what lies before it not. In the
 // middle of an opening replay, where the stream opened counts too.
 func (s *Subscriber) name(c event.Cursor) string {
-	if s.epochs != nil && !c.Replaying() {
+	if c == s.cursor && s.isCut() {
+		c = s.uncut
+	} else if s.epochs != nil && !c.Replaying() {
 		c.Epoch = s.epochs.EpochOf(c.Position)
 	}
 	return c.String()
@@ -197,8 +204,17 @@ func (s *Subscriber) judge(clock event.Clock) {
 	if s.cursor.Epoch != clock.Epoch {
 		end = clock.Ended[s.cursor.Epoch]
 	}
+	if s.cursor.Position.After(position) {
+		s.uncut, s.cutTo = s.cursor, position
+	}
 	s.cut(end)
 	s.cursor.Position, s.cursor.Epoch = position, clock.Epoch
+}
+
+// isCut reports whether the client had more than the present epoch has, and
+// nothing has come to it since.
+func (s *Subscriber) isCut() bool {
+	return !s.uncut.Position.IsZero() && s.cursor.Position == s.cutTo
 }
 
 // cut has nothing count that is known of places behind the end of an epoch:
@@ -213,7 +229,7 @@ func (s *Subscriber) cut(end event.Position) {
 
 // lose gives up what the client has seen: it goes on from position.
 func (s *Subscriber) lose(clock event.Clock, position event.Position, reason event.Reason) {
-	s.cursor = event.Cursor{Epoch: clock.Epoch, Position: position}
+	s.cursor, s.uncut = event.Cursor{Epoch: clock.Epoch, Position: position}, event.Cursor{}
 	s.lost = reason
 	s.settled = true
 	for i := range s.sources {

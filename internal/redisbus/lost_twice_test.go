@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tickertape/internal/event"
+	"tickertape/internal/hub"
 	"tickertape/internal/redisbus"
 	"tickertape/internal/redistest"
 )
@@ -49,5 +50,31 @@ func TestLossesOfEpochsBetween(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestLossBeforeAnotherEpoch has who comes back pass a loss, what followed it,
+// and an epoch without a loss: the ids tell of each in which epoch it stands.
+func TestLossBeforeAnotherEpoch(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	n := startNode(t, redisbus.Options{URL: server.URL})
+	live := n.open(hub.Start{}, "a")
+	kept := tell(t, n.bus, "a", "1")[0]
+	server.Save()
+	tell(t, n.bus, "a", "gone")
+	live.expect("a 1, a gone")
+	server.Kill()
+	server.Restart()
+	live.expect("gap a store_lost")
+	tell(t, n.bus, "a", "2")
+	live.expect("a 2")
+	server.Save()
+	server.Kill()
+	server.Restart()
+	tell(t, n.bus, "a", "3")
+	live.expect("a 3")
+	for _, n := range []*node{n, startNode(t, redisbus.Options{URL: server.URL})} {
+		n.resume(kept, "a").expect("gap a store_lost, a 2, a 3")
 	}
 }

@@ -171,32 +171,6 @@ func TestProofAfterAnotherEpoch(t *testing.T) {
 	liveB.expect("b 4")
 }
 
-// TestLossBeforeAnotherEpoch has who comes back pass a loss, what followed it,
-// and an epoch without a loss: the ids tell of each in which epoch it stands.
-func TestLossBeforeAnotherEpoch(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	n := startNode(t, redisbus.Options{URL: server.URL})
-	live := n.open(hub.Start{}, "a")
-	kept := tell(t, n.bus, "a", "1")[0]
-	server.Save()
-	tell(t, n.bus, "a", "gone")
-	live.expect("a 1, a gone")
-	server.Kill()
-	server.Restart()
-	live.expect("gap a store_lost")
-	tell(t, n.bus, "a", "2")
-	live.expect("a 2")
-	server.Save()
-	server.Kill()
-	server.Restart()
-	tell(t, n.bus, "a", "3")
-	live.expect("a 3")
-	for _, n := range []*node{n, startNode(t, redisbus.Options{URL: server.URL})} {
-		n.resume(kept, "a").expect("gap a store_lost, a 2, a 3")
-	}
-}
-
 // TestLossOfTheReport rolls the store back twice to the same dump: what was
 // lost the first time was said in an epoch that is lost itself, so it has to
 // be said again; and what that epoch had of its own is lost too.

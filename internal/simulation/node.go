@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"sync/atomic"
 
 	"tickertape/internal/hub"
 	"tickertape/internal/redisbus"
@@ -26,13 +27,22 @@ type life struct {
 	stop  func()
 }
 
+// nonces is how many an epoch's may be drawn from.
+const nonces = 1 << 32
+
 // start begins a new life.
 func (n *node) start() {
 	w := n.world
 	n.lives++
 	dice := w.dice(200 + 100*uint64(n.number) + uint64(n.lives))
+	var drawn atomic.Uint64
 	bus, err := redisbus.Open(redisbus.Options{URL: "redis://store:1/0", Retention: w.limits, Beat: w.beat, Dial: n.link.Dial, Log: w.log,
-		Random: func(n int64) int64 { return int64(dice.below(int(n), 0)) }})
+		Random: func(n int64) int64 {
+			if n < nonces {
+				return int64(dice.below(int(n), 0))
+			}
+			return int64(dice.below(int(n), drawn.Add(1))) // two of one moment differ
+		}})
 	if err != nil {
 		w.fault("node %d: %v", n.number, err)
 		return

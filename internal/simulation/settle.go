@@ -82,7 +82,7 @@ func (w *world) reported(f *fact, now *era) bool {
 // tell by themselves that the fact is lost: those of epochs before its own.
 func (w *world) reportable(f *fact, now *era) bool {
 	for e := now.prior; e != nil; e = e.prior {
-		if e.epoch.Number <= f.era.epoch.Number {
+		if _, leads := f.era.in(event.Cursor{Epoch: e.epoch}); leads {
 			return true
 		}
 	}
