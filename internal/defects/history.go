@@ -47,7 +47,7 @@ func ofHistory() []Defect {
 			Name:  "demoted-read",
 			About: "the history is read from a former primary that still answers",
 			Edits: []Edit{
-				{pieceGo, `answer[0] == formatEpoch(b.witness.now().Epoch)`, `answer[0] != ""`},
+				{pieceGo, `b.isPresent(answer, known)`, `b != nil && known.Epoch.Number > 0 && len(answer) > 0`},
 				{historyGo, `	if epochs.Epoch != p.epoch || c.page.Epoch != (event.Epoch{}) && c.page.Epoch != p.epoch {
 		return false, errElsewhere // the feed will come to it
 	}

@@ -87,6 +87,12 @@ func ofHub() []Defect {
 			Cases: []string{"hole-cut"},
 		},
 		{
+			Name:  "gap-misplaced",
+			About: "a gap bears the epoch in which it is told, not the one in which it lies",
+			Edits: []Edit{{takeGo, `ResumedAt: s.name(resumed)}`, `ResumedAt: resumed.String()}`}},
+			Cases: []string{"redis-rdb", "cluster-partition"},
+		},
+		{
 			Name:  "replay-quiet",
 			About: "an opening replay tells of no hole before its opening, even of what went since",
 			Edits: []Edit{{takeGo, `f.gap.Since.After(s.cursor.Opened)`, `f.position().After(s.cursor.Opened)`}},
