@@ -20,8 +20,12 @@ func TestSentinelFailovers(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSentinels(t)
 	m := watchMoves(t, s.URL)
-	m.after(func() { s.Failover() })
-	m.after(func() { s.Failover() })
+	for range 2 {
+		m.after(func() {
+			caughtUp(t, s.Primary(s.Watch[0]))
+			s.Failover()
+		})
+	}
 	m.after(func() {
 		former := s.Primary(s.Watch[0])
 		caughtUp(t, former)

@@ -127,11 +127,24 @@ func TestStreamsRefused(t *testing.T) {
 		"charset":          refuse(http.StatusUnsupportedMediaType, postTo("", ndjsonType+"; charset=latin1", line), "UTF-8"),
 		"query":            refuse(http.StatusBadRequest, postTo("?tpoic=t", ndjsonType, line), "tpoic"),
 		"seq alone":        refuse(http.StatusBadRequest, postTo("?seq=1", ndjsonType, line), "producer"),
-		"last seq":         refuse(http.StatusBadRequest, postTo("?producer=p&seq=9007199254740991", ndjsonType, line+line), "seq"),
+		"beyond last seq":  refuse(http.StatusBadRequest, postTo("?producer=p&seq=9007199254740992", ndjsonType, line), "seq"),
 		"producer":         refuse(http.StatusBadRequest, postTo("?seq=1&producer="+strings.Repeat("p", 129), ndjsonType, ""), "producer"),
 		"SSE, no topic":    refuse(http.StatusBadRequest, postTo("", sseType, block), "topic", "query"),
 		"SSE, bad topic":   refuse(http.StatusBadRequest, postTo("?topic=hub", sseType, ""), "topic"),
 		"SSE, bad event":   refuse(http.StatusBadRequest, postTo("?topic=t&event=error", sseType, ""), "event"),
 		"SSE, idempotency": refuse(http.StatusBadRequest, postTo("?topic=t", sseType, block, "Idempotency-Key: k"), "Idempotency-Key"),
 	})
+}
+
+// A producer that comes to the last number within a stream: the line with that
+// number may be stored, the next one is not.
+func TestSeqRunsOut(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, nodetest.Options{})
+	const line = "{\"topic\":\"t\",\"data\":1}\n"
+	a := n.do(t, postTo("?producer=p&seq=9007199254740991", ndjsonType, line+line))
+	expectProblem(t, a, http.StatusBadRequest, "seq")
+	if stored := n.stored(t); len(stored) > 1 {
+		t.Errorf("stored %v", stored)
+	}
 }
