@@ -189,3 +189,29 @@ func TestLoserGoesOn(t *testing.T) {
 	liveB.expect("b 3")
 	b.resume(event.Cursor{Epoch: liveB.last["b"].Epoch, Position: told}.String(), "a", "b").expect("gap a store_lost, b 3")
 }
+
+// TestBackToTheFirst leads a node to a replica that was made a primary, and back
+// to the first one, which goes on in the epoch that it was in: what the other
+// one took is lost to those who are in that epoch.
+func TestBackToTheFirst(t *testing.T) {
+	t.Parallel()
+	first := redistest.Start(t, soon...)
+	host, port, _ := strings.Cut(first.Addr, ":")
+	other := redistest.Start(t, append(soon, "--replicaof", host+" "+port)...)
+	n, way := behind(t, first)
+	kept := tell(t, n.bus, "a", "1")[0]
+	eventually(t, "the replica has it", func() bool { return other.Must("XLEN", "tt:{0}:log:a") == "1" })
+	other.Must("REPLICAOF", "NO", "ONE")
+	way.Target(other.Addr)
+	way.Cut()
+	tell(t, n.bus, "a", "gone")
+	way.Target(first.Addr)
+	other.Kill()
+	tell(t, n.bus, "b", "1")
+	settled(t, n)
+	away := n.resume(kept, "a", "b")
+	away.apart("b 1", "gap a store_lost")
+	tell(t, n.bus, "b", "2")
+	away.expect("b 2")
+	n.resume(kept, "a", "b").apart("b 1, b 2", "gap a store_lost")
+}

@@ -101,8 +101,8 @@ for i = 1, topicCount do
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.length = redis.call('XLEN', t.log)
   if t.length == 0 then
-    -- All there was has expired: what came before a loss, if that came last,
-    -- and maybe that is known already.
+    -- All there was has expired. If a loss came last, that is what stood before
+    -- it, and may have been noted already.
     t.empty = not t.last or t.last ~= t.lost
     if not t.empty and after(meta[5], meta[6] or '0-0') then
       t.gone = meta[5]
@@ -125,7 +125,8 @@ end
 
 -- Whether what stood at a position of an epoch is gone, and somebody may come
 -- who is not told so by his cursor. Of an epoch that is not known, all is gone;
--- its own cursors tell it, but not those of an ended one before it.
+-- its own cursors tell it, but not those of one before it: of an ended one, or of
+-- the present one, if that goes on where another primary has come and gone.
 local first
 local function gone(of, p)
   local ended = redis.call('HGET', epochsKey, of)
@@ -133,7 +134,7 @@ local function gone(of, p)
     return after(p, ended)
   end
   if not first then
-    first = math.huge
+    first = tonumber(string.match(epoch, '^%d+'))
     for _, e in ipairs(redis.call('HKEYS', epochsKey)) do
       first = math.min(first, tonumber(string.match(e, '^%d+')))
     end

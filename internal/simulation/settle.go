@@ -79,9 +79,10 @@ func (w *world) reported(f *fact, now *era) bool {
 }
 
 // reportable reports whether there are cursors that lead to the era and do not
-// tell by themselves that the fact is lost: those of epochs before its own.
+// tell by themselves that the fact is lost: those of epochs before its own, which
+// the present one may be if the store went back to it.
 func (w *world) reportable(f *fact, now *era) bool {
-	for e := now.prior; e != nil; e = e.prior {
+	for e := now; e != nil; e = e.prior {
 		if _, leads := f.era.in(event.Cursor{Epoch: e.epoch}); leads {
 			return true
 		}
