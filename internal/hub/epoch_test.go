@@ -282,3 +282,27 @@ func TestStoreGoesBack(t *testing.T) {
 		expect(t, "one that had all", had, "4")
 	})
 }
+
+// A replay goes on in an epoch that is lost as a whole then: its client had got
+// no further than the epoch in which it opened.
+func TestReplayThroughALostEpoch(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		first := b.clock.Epoch
+		end := b.publish("a", "1", "2", "3")[2].Position
+		s := subscribe(t, h, &bell{}, hub.Start{All: true}, "a")
+		defer s.Close()
+		b.turn(end)
+		b.mend("a")
+		if text := takeOne(s); !strings.Contains(text, "data: 1") || !strings.Contains(text, s.Cursor()) {
+			t.Fatal(text)
+		}
+		id := s.Cursor()
+		b.turn(end)
+		b.clock.Ended = map[event.Epoch]event.Position{first: end}
+		b.mend()
+		back := subscribe(t, h, &bell{}, hub.Start{Cursor: id}, "a")
+		defer back.Close()
+		expect(t, "the replay", s, "2 3")
+		expect(t, "its return", back, "2 3")
+	})
+}

@@ -102,5 +102,3 @@ func appendGap(dst []byte, id string, n GapNotice) []byte {
 	data, _ := json.Marshal(n) // of valid strings only: cannot fail
 	return sse.AppendEvent(dst, GapEvent, string(data))
 }
-
-func appendID(c event.Cursor) []byte { return sse.AppendID(nil, c.String()) }

@@ -168,7 +168,7 @@ func (s *Subscriber) follow(now *watermark) {
 	}
 	if _, known := now.clock.Ended[s.cursor.Epoch]; !known && s.epochs != nil {
 		if of := s.epochs.EpochOf(s.cursor.Position); of != s.cursor.Epoch {
-			s.cut(s.epochs.Ended[of])
+			s.clip(s.epochs.Ended[of])
 			s.cursor.Epoch = of
 		}
 	}
@@ -178,12 +178,12 @@ func (s *Subscriber) follow(now *watermark) {
 
 // name returns a cursor as clients get it: in the epoch that gave out its
 // position, for a later one may be lost, and what lies before it not. In the
-// middle of an opening replay, where the stream opened counts too.
+// middle of an opening replay, the place where the stream opened counts too.
 func (s *Subscriber) name(c event.Cursor) string {
-	if c == s.cursor && s.isCut() {
+	if c == s.cursor && s.isCut() { // never that of a gap to come
 		c = s.uncut
-	} else if s.epochs != nil && !c.Replaying() {
-		c.Epoch = s.epochs.EpochOf(c.Position)
+	} else if s.epochs != nil {
+		c.Epoch = s.epochs.EpochOf(event.Latest(c.Position, c.Opened))
 	}
 	return c.String()
 }
@@ -207,19 +207,19 @@ func (s *Subscriber) judge(clock event.Clock) {
 	if s.cursor.Position.After(position) {
 		s.uncut, s.cutTo = s.cursor, position
 	}
-	s.cut(end)
+	s.clip(end)
 	s.cursor.Position, s.cursor.Epoch = position, clock.Epoch
 }
 
-// isCut reports whether the client had more than the present epoch has, and
-// nothing has come to it since.
+// isCut reports whether the client had more than the present epoch has, and the
+// stream still stands where that has cut it back to.
 func (s *Subscriber) isCut() bool {
 	return !s.uncut.Position.IsZero() && s.cursor.Position == s.cutTo
 }
 
-// cut has nothing count that is known of places behind the end of an epoch:
+// clip has nothing count that is known of places behind the end of an epoch:
 // what stands there now is something else.
-func (s *Subscriber) cut(end event.Position) {
+func (s *Subscriber) clip(end event.Position) {
 	s.cursor.Opened = event.Earliest(s.cursor.Opened, end)
 	for i := range s.sources {
 		src := &s.sources[i]

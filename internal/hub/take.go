@@ -1,6 +1,9 @@
 package hub
 
-import "tickertape/internal/event"
+import (
+	"tickertape/internal/event"
+	"tickertape/internal/sse"
+)
 
 // State says what a subscriber is up to after a Take.
 type State uint8
@@ -224,7 +227,7 @@ func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
 	if !s.cursor.Replaying() {
 		return append(dst, whole)
 	}
-	return append(dst, appendID(s.cursor), body)
+	return append(dst, sse.AppendID(nil, s.name(s.cursor)), body)
 }
 
 // reportLost says for each topic that what the client had seen is of no use

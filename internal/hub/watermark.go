@@ -10,7 +10,7 @@ import (
 // and when that became known.
 type watermark struct {
 	clock  event.Clock
-	epochs *event.Clock // as it was at the first watermark of this epoch
+	epochs *event.Clock // as it was at the first watermark of this epoch: only the epochs count
 	at     time.Time
 }
 

@@ -140,7 +140,7 @@ func (c *court) checkGaps(v *view) {
 }
 
 // behind reports whether an event stands behind the end of a gap. In the middle
-// of a replay that bears the epoch in which it is told, otherwise its own.
+// of a replay that bears the epoch in which the stream opened, otherwise its own.
 func (c *court) behind(at place, end event.Cursor) bool {
 	if end.Replaying() {
 		return at.position.After(end.Position)

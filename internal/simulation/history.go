@@ -72,10 +72,10 @@ func (e *era) of(p event.Position) event.Epoch {
 }
 
 // gave reports whether a cursor is one as streams in the era have it: it names
-// the epoch that gave out its position or, in the middle of a replay, the one
-// in which the stream is.
+// the epoch that gave out its position or, in the middle of a replay, the place
+// where that opened.
 func (e *era) gave(c event.Cursor) bool {
-	return c.Epoch == e.of(c.Position) || c.Replaying() && c.Epoch == e.epoch
+	return c.Epoch == e.of(event.Latest(c.Position, c.Opened))
 }
 
 // place returns a cursor of a stream in the era, as one of the epoch that gave
