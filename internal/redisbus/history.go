@@ -121,6 +121,7 @@ type collector struct {
 	wanted   event.Range
 	page     event.Page
 	complete event.Position
+	tooOld   event.Position // the last event that the store has and nobody gets
 	bytes    int
 }
 
@@ -133,7 +134,8 @@ func (c *collector) add(p piece) (done bool, err error) {
 	c.page.Epoch = p.epoch
 	for _, e := range p.list {
 		if !e.Position.After(p.old) {
-			continue // too old is gone, also before a publish cuts it off
+			c.tooOld = e.Position // which is gone, also before a publish cuts it off
+			continue
 		}
 		if len(c.page.Events) == c.wanted.Limit || c.bytes >= c.wanted.Bytes {
 			c.page.Upto = c.complete
@@ -161,15 +163,15 @@ func (c *collector) end(p piece) {
 	if p.next != nil {
 		end = p.next.Prev
 	}
+	// A loss behind the range is told there. What is missing here went before.
 	switch upto := c.wanted.Upto; {
 	case !end.After(upto):
 	case s.lost.After(c.complete) && !s.lost.After(upto):
 		c.hole(p, s.lost)
-	// A loss behind the range is told there. What is missing here went before.
 	case s.lost.After(c.complete) && !s.lost.After(end):
 		end = s.before
 	case p.next != nil && end.After(s.gone): // an earlier loss
-		end = s.gone
+		end = event.Latest(s.gone, c.tooOld)
 	}
 	switch {
 	case !end.After(c.complete):
@@ -187,20 +189,19 @@ func (c *collector) end(p piece) {
 // apart from what is gone from before it: that went at another time.
 func (c *collector) hole(p piece, end event.Position) {
 	if s := p.state; s.lost.After(c.complete) && !s.lost.After(end) {
-		if s.before.After(c.complete) {
-			c.miss(p, s.before)
-		}
+		c.miss(p, s.before)
 		c.miss(p, s.lost)
 	}
-	if end.After(c.complete) {
-		c.miss(p, end)
-	}
+	c.miss(p, event.Earliest(c.tooOld, end)) // before an earlier loss
+	c.miss(p, end)
 }
 
-// miss notes one gap up to end.
+// miss notes one gap up to end, unless all up to there is accounted for.
 func (c *collector) miss(p piece, end event.Position) {
-	c.page.Gaps = append(c.page.Gaps, c.gap(p, end))
-	c.complete = end
+	if end.After(c.complete) {
+		c.page.Gaps = append(c.page.Gaps, c.gap(p, end))
+		c.complete = end
+	}
 }
 
 // gap words the hole from what the page is complete to up to end.
@@ -210,6 +211,7 @@ func (c *collector) gap(p piece, end event.Position) event.Gap {
 	case end == s.lost:
 		return event.Gap{Position: end, Since: end, Reason: event.StoreLost}
 	case !end.After(s.gone) && !s.trimmed.IsZero():
+		// The last cut is known. An earlier one may have taken what stands here.
 		return event.Gap{Position: end, Since: s.trimmed, Reason: event.Trimmed}
 	case !end.After(s.gone), !end.After(p.old), p.empty:
 		return event.Gap{Position: end, Since: end.Add(age), Reason: event.Expired}

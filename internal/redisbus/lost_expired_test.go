@@ -1,6 +1,7 @@
 package redisbus_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,4 +43,43 @@ func TestExpiredBeforeALoss(t *testing.T) {
 	next := tell(t, bus, "a", "next")
 	read(t, bus, event.Position{}, before, expired)
 	read(t, bus, kept, end, gone, next...)
+}
+
+// A topic that lost something twice, and an event from before that which has
+// become too old since: that is told as of when it went, apart from the loss.
+func TestTooOldBeforeTwoLosses(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	age := 3 * time.Second
+	bus := openBus(t, redisbus.Options{URL: server.URL, Retention: event.Retention{Age: age}})
+	lose := func() (at event.Position) {
+		server.Save()
+		before := server.Must("HGET", "tt:{0}:meta:a", "lost")
+		tell(t, bus, "a", "lost"+before)
+		server.Kill()
+		server.Restart()
+		eventually(t, "the loss is told", func() bool { return server.Must("HGET", "tt:{0}:meta:a", "lost") != before })
+		at, err := event.ParsePosition(server.Must("HGET", "tt:{0}:meta:a", "lost"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	after := func(p event.Position, d time.Duration) func() bool {
+		return func() bool { return time.Since(p.Time()) > d }
+	}
+	kept := position(t, tell(t, bus, "a", "kept")[0])
+	first := lose()
+	eventually(t, "the first event is older than the next", after(kept, age/2))
+	next := position(t, tell(t, bus, "a", "next")[0])
+	second := lose()
+	eventually(t, "the first event is too old", after(kept, age+10*time.Millisecond))
+
+	expired := event.Gap{Position: kept, Since: kept.Add(age), Reason: event.Expired}
+	page := history(t, bus, event.Position{}, end)
+	want := []event.Gap{expired, {Position: first, Since: first, Reason: event.StoreLost}, {Position: second, Since: second, Reason: event.StoreLost}}
+	if len(page.Events) != 1 || page.Events[0].Position != next || !slices.Equal(page.Gaps, want) {
+		t.Errorf("it has %+v, want %v and %+v", page, next, want)
+	}
+	read(t, bus, event.Position{}, kept.Next(time.Time{}), expired)
 }

@@ -53,7 +53,7 @@ type piece struct {
 // state is what the store says of a topic besides its events.
 type state struct {
 	last    event.Position
-	gone    event.Position // the last one that was cut off
+	gone    event.Position // the last one that was cut off, or expired with the whole log
 	trimmed event.Position // by the publish that stands here; zero: it was too old
 	lost    event.Position // where the last loss is told
 	// before is what the topic had last before that: nothing of it lies
