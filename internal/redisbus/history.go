@@ -213,7 +213,7 @@ func (c *collector) gap(p piece, end event.Position) event.Gap {
 	case !end.After(s.gone) && !s.trimmed.IsZero():
 		// The last cut is known. An earlier one may have taken what stands here.
 		return event.Gap{Position: end, Since: s.trimmed, Reason: event.Trimmed}
-	case !end.After(s.gone), !end.After(p.old), p.empty:
+	case !end.After(event.Latest(s.gone, c.tooOld)), p.empty, end.After(c.wanted.Upto) && !end.After(p.old):
 		return event.Gap{Position: end, Since: end.Add(age), Reason: event.Expired}
 	}
 	// An earlier loss, and maybe what was gone from before it.

@@ -128,8 +128,8 @@ func (w *witness) forget() {
 	}
 }
 
-// losses returns at most n of those that are still to be reported, in order,
-// and the epoch in which that is so.
+// losses returns at most n of those that are still to be reported, and the epoch
+// in which that is so. They are in order, so that positions follow theirs.
 func (w *witness) losses(n int) (list []loss, in event.Epoch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -190,14 +190,14 @@ func (v *view) gap(n hub.GapNotice, id string) {
 	client := v.client
 	c, err := parseCursor(n.ResumedAt)
 	tip := client.world.eras[client.epoch]
-	if err != nil || tip == nil || id != "" && id != n.ResumedAt || !slices.Contains(client.topics, n.Topic) {
+	if err != nil || tip == nil || client.world.eras[c.Epoch] == nil || id != "" && id != n.ResumedAt || !slices.Contains(client.topics, n.Topic) {
 		client.fault("got the gap %+v with the id %q", n, id)
 		return
 	}
 	if _, leads := tip.in(v.stands); !leads && n.Reason == event.StoreLost {
-		// The epoch in which that was found may be over by now.
+		// The epoch in which that was found may be over by now, or lost too.
 		in := client.world.eras[c.Epoch]
-		if _, leads := tip.in(c); !leads || c.Position != in.began {
+		if _, leads := in.in(v.stands); leads || c.Position != in.began {
 			client.fault("is to go on at %s in epoch %v, which it does not know", said(n.ResumedAt), tip.epoch)
 		}
 		if id != "" {
