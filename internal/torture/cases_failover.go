@@ -70,12 +70,14 @@ func (r *Run) handOver(next *redistest.Server) {
 }
 
 // twoPrimaries has hubs go over to another primary one by one, with their
-// subscription first or with all their connections.
+// subscription first or with all their connections. Clients come back while both
+// answer: what they missed, the old one has not.
 func twoPrimaries(r *Run) {
 	next, old := redistest.Start(r.T, r.replica()...), r.Redis
 	r.awaitSync(next)
 	r.Flow(r.Rand.IntN(100))
 	next.Must("REPLICAOF", "NO", "ONE")
+	some := r.sendAway(3)
 	r.lead(next)
 	if r.Rand.IntN(2) == 0 {
 		old.KillClients("pubsub")
@@ -88,5 +90,8 @@ func twoPrimaries(r *Run) {
 			old.KillClients("pubsub")
 		}
 	}
+	r.Flow(50 + r.Rand.IntN(100))
+	r.comeBack(some, r.Hubs...)
+	r.Flow(100)
 	old.Kill()
 }
