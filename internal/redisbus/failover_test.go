@@ -2,6 +2,7 @@ package redisbus_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,18 @@ func TestFailover(t *testing.T) {
 // soon has a primary send its data to a replica at once.
 var soon = []string{"--repl-diskless-sync-delay", "0"}
 
+// replicaOf starts a server that follows another one.
+func replicaOf(t *testing.T, primary *redistest.Server) *redistest.Server {
+	t.Helper()
+	return redistest.Start(t, append(slices.Clone(soon), "--replicaof", strings.ReplaceAll(primary.Addr, ":", " "))...)
+}
+
+// follow has a server follow another one.
+func follow(s, primary *redistest.Server) {
+	host, port, _ := strings.Cut(primary.Addr, ":")
+	s.Must("REPLICAOF", host, port)
+}
+
 // TestConnectionsApart moves the address to another primary while the former
 // one stays and keeps the node's connection to write by: where the node comes
 // to hear another server than it writes to, it goes over to that one.
@@ -99,8 +112,7 @@ func TestConnectionsApart(t *testing.T) {
 func TestOlderDataWithoutRestart(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, soon...)
-	host, port, _ := strings.Cut(server.Addr, ":")
-	less := redistest.Start(t, append(soon, "--replicaof", host+" "+port)...)
+	less := replicaOf(t, server)
 	n := startNode(t, redisbus.Options{URL: server.URL})
 	live := n.open(hub.Start{}, "a", "b")
 	first := tell(t, n.bus, "a", "1")[0]
@@ -111,8 +123,7 @@ func TestOlderDataWithoutRestart(t *testing.T) {
 	gone := tell(t, n.bus, "a", "gone")[0]
 	live.expect("a gone")
 
-	host, port, _ = strings.Cut(less.Addr, ":")
-	server.Must("REPLICAOF", host, port)
+	follow(server, less)
 	eventually(t, "it has what the other one has", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "1" })
 	server.Must("REPLICAOF", "NO", "ONE")
 	live.expect("gap a store_lost")
@@ -129,8 +140,7 @@ func TestOlderDataWithoutRestart(t *testing.T) {
 func TestHistoryOfOneThatFollows(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, soon...)
-	host, port, _ := strings.Cut(server.Addr, ":")
-	less := redistest.Start(t, append(soon, "--replicaof", host+" "+port)...)
+	less := replicaOf(t, server)
 	n := startNode(t, redisbus.Options{URL: server.URL})
 	live := n.open(hub.Start{}, "a")
 	tell(t, n.bus, "a", "1")
@@ -142,8 +152,7 @@ func TestHistoryOfOneThatFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	live.expect("a gone")
-	host, port, _ = strings.Cut(less.Addr, ":")
-	server.Must("REPLICAOF", host, port)
+	follow(server, less)
 	eventually(t, "it has what the other one has", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "1" })
 	if page, err := n.bus.History(t.Context(), event.Range{Topic: "a", Upto: gone.Position}); err == nil {
 		t.Errorf("up to %v it has %+v", gone.Position, page)
@@ -156,8 +165,7 @@ func TestHistoryOfOneThatFollows(t *testing.T) {
 func TestLoserGoesOn(t *testing.T) {
 	t.Parallel()
 	loser := redistest.Start(t, soon...)
-	host, port, _ := strings.Cut(loser.Addr, ":")
-	winner := redistest.Start(t, append(soon, "--replicaof", host+" "+port)...)
+	winner := replicaOf(t, loser)
 	a, wayA := behind(t, loser)
 	b, wayB := behind(t, loser)
 	liveA, liveB := a.open(hub.Start{}, "a", "b"), b.open(hub.Start{}, "a", "b")
@@ -196,8 +204,7 @@ func TestLoserGoesOn(t *testing.T) {
 func TestBackToTheFirst(t *testing.T) {
 	t.Parallel()
 	first := redistest.Start(t, soon...)
-	host, port, _ := strings.Cut(first.Addr, ":")
-	other := redistest.Start(t, append(soon, "--replicaof", host+" "+port)...)
+	other := replicaOf(t, first)
 	n, way := behind(t, first)
 	kept := tell(t, n.bus, "a", "1")[0]
 	eventually(t, "the replica has it", func() bool { return other.Must("XLEN", "tt:{0}:log:a") == "1" })

@@ -6,8 +6,9 @@
 --
 -- Returns {} if this server is not the one that wrote last: a script call that
 -- writes has to find out first what became of the store. Else
---   epoch, position of the clock, Redis' milliseconds, how many entries the log has and the bytes of
---   all of them, and of the topic: last position, gone, since, lost, before.
+--   epoch, position of the clock, Redis' milliseconds, how many entries the log
+--   has and the bytes of all of them, and of the topic: last position, gone,
+--   since, lost, before.
 
 local clock = redis.call('HMGET', KEYS[1], 'epoch', 'run', 'last', 'forgotten')
 if not clock[1] or clock[2] ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then

@@ -104,7 +104,7 @@ for i = 1, topicCount do
     -- All there was has expired. If a loss came last, that is what stood before
     -- it, and may have been noted already.
     t.empty = not t.last or t.last ~= t.lost
-    if not t.empty and after(meta[5], meta[6] or '0-0') then
+    if not t.empty and after(meta[5] or '0-0', meta[6] or '0-0') then
       t.gone = meta[5]
     end
     t.bytes, t.first = 0, nil
