@@ -55,7 +55,7 @@ func ofHistory() []Defect {
 `, `	c.page.Epoch = epochs.Epoch
 `},
 			},
-			Cases: []string{"two-primaries"},
+			Cases: []string{"reads-astray"},
 		},
 	}
 }

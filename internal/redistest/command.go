@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +67,18 @@ func (s *Server) KillClients(kind string) int {
 		s.t.Fatal(err)
 	}
 	return n
+}
+
+// KillCallers makes the server close all connections whose last command was the
+// one of that name, in small letters.
+func (s *Server) KillCallers(command string) {
+	s.t.Helper()
+	for line := range strings.Lines(s.Must("CLIENT", "LIST")) {
+		fields := strings.Fields(line)
+		if id, ok := strings.CutPrefix(fields[0], "id="); ok && slices.Contains(fields, "cmd="+command) {
+			s.Must("CLIENT", "KILL", "ID", id)
+		}
+	}
 }
 
 func (s *Server) run(form string, args []string) (string, error) {

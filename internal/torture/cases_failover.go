@@ -28,6 +28,7 @@ func failoverCases() []Case {
 			r.lead(redistest.StartLate(r.T, time.Duration(r.late)*time.Hour))
 			old.Kill()
 		}},
+		{Name: "reads-astray", Moves: true, Fault: "Redis hands over to its replica; what a hub connects anew leads back to it, and it answers without following", Redis: soon, Do: readsAstray},
 		{Name: "two-primaries", Moves: true, Fault: "a replica made a primary while the old one goes on: hubs hear one and write to the other, until it is killed", Redis: soon, Loss: referee.MayLose, Do: twoPrimaries},
 	}
 }
@@ -58,15 +59,51 @@ func (r *Run) awaitSync(next *redistest.Server) {
 // it, and is killed when there has been some traffic.
 func (r *Run) handOver(next *redistest.Server) {
 	r.T.Helper()
-	r.awaitSync(next)
-	old := r.Redis
-	old.Must("FAILOVER")
-	r.Await("the replica is the primary", func() bool { return next.Info("replication", "role") == "master" })
+	old := r.promote(next)
 	r.Last(time.Duration(r.Rand.Int64N(int64(time.Second))))
 	r.lead(next)
 	r.Flow(200 + r.Rand.IntN(500))
 	r.Ready()
 	old.Kill()
+}
+
+// promote makes a replica the primary, and returns the former one.
+func (r *Run) promote(next *redistest.Server) (former *redistest.Server) {
+	r.T.Helper()
+	r.awaitSync(next)
+	former = r.Redis
+	former.Must("FAILOVER")
+	r.Await("the replica is the primary", func() bool { return next.Info("replication", "role") == "master" })
+	return former
+}
+
+// readsAstray makes a replica the primary, and leads the connections that a hub
+// makes after that to the former one, as a name that stands for both of them
+// would. These are those that it reads by when a client comes back for events
+// that it has not in memory, and that the former primary has not, either.
+func readsAstray(r *Run) {
+	order, topic := r.Rand.Perm(len(r.Hubs)), r.own(1)
+	h, other := r.Hubs[order[0]], r.Hubs[order[1]]
+	x := r.waiting("a client that misses the hand-over", r.start, topic...)
+	r.tell(r.Reader, turns(10, topic...)...)
+	x.Sip(r.T.Context(), r.ClientAt(other), 10)
+	next := redistest.Start(r.T, r.replica()...)
+	former := r.promote(next)
+	former.Must("REPLICAOF", "127.0.0.1", "1") // which nobody is
+	r.lead(next)
+	former.KillClients("pubsub")
+	r.tell(r.ClientAt(h), turns(10, topic...)...)
+	r.Ready()
+
+	h.Redis.Target(former.Addr)
+	next.KillCallers("exec") // which no connection but those of reads calls
+	before := h.reads()
+	x.Resume(r.ClientAt(h))
+	r.Await("the hub has tried to read what the client missed", func() bool { return h.reads() > before })
+	h.Redis.Target(next.Addr)
+	end := r.parse(r.tell(r.Reader, topic...)[0]).Position
+	r.Await("the client is up to date", func() bool { return !end.After(x.Last()) })
+	former.Kill()
 }
 
 // twoPrimaries has hubs go over to another primary one by one, with their

@@ -79,7 +79,7 @@ func pair(a, b Case) (c Case, ok bool) {
 	if !a.combines(b) {
 		return Case{}, false
 	}
-	c = Case{Name: pairName + a.Name + "+" + b.Name, Fault: a.Fault + ", and " + b.Fault, Store: max(a.Store, b.Store),
+	c = Case{Name: pairName + a.Name + "+" + b.Name, Fault: "two at once, or one right after the other", Store: max(a.Store, b.Store),
 		Redis: union(a.Redis, b.Redis), Hub: union(a.Hub, b.Hub), Age: max(a.Age, b.Age), Unaware: a.Unaware || b.Unaware,
 		Limit: a.limit() + b.limit(), Do: func(r *Run) { meet(r, a, b) }}
 	for _, one := range [...]Case{a, b} {

@@ -12,10 +12,9 @@ import (
 func readerCases() []Case {
 	return []Case{
 		{Name: "slow-readers", Fault: "10 clients read 4 KB/s until the hubs' memory has less than they miss", Do: func(r *Run) {
-			const reads = "tickertape_catch_up_reads_total"
-			before := r.counted(reads, `outcome="ok"`)
+			before := r.counted(catchUpReads, `outcome="ok"`)
 			r.hold(newTap(400, 100*time.Millisecond), func([]*referee.Listener) { r.Flow(2000) })
-			if r.counted(reads, `outcome="ok"`) == before {
+			if r.counted(catchUpReads, `outcome="ok"`) == before {
 				r.T.Errorf("what the slow clients missed came from the hubs' memory")
 			}
 		}},

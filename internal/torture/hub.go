@@ -98,6 +98,13 @@ func (r *Run) counted(name, label string) (sum float64) {
 	return sum
 }
 
+// reads returns how often the hub has read history for its clients, or tried.
+func (h *Hub) reads() float64 {
+	return h.count(catchUpReads, `outcome="ok"`) + h.count(catchUpReads, `outcome="failed"`)
+}
+
+const catchUpReads = "tickertape_catch_up_reads_total"
+
 func (h *Hub) count(name, label string) (sum float64) {
 	transport := &http.Transport{DisableKeepAlives: true}
 	response, err := (&http.Client{Transport: transport, Timeout: time.Second}).Get("http://" + h.Admin + "/metrics")

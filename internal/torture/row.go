@@ -48,12 +48,12 @@ func (r *Row) Err() error {
 }
 
 // Header is the head of a table of rows, in Markdown.
-const Header = "| fault | published | delivered | lost without notice | doubled | out of order | false gaps | longest silence | what clients and publishers were told |\n" +
-	"| --- | --: | --: | --: | --: | --: | --: | --: | --- |\n"
+const Header = "| case | fault | published | delivered | lost without notice | doubled | out of order | false gaps | longest silence | what clients and publishers were told |\n" +
+	"| --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |\n"
 
 // String returns the row as a line of that table.
 func (r *Row) String() string {
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %.1f s | %s |\n", r.Fault, r.Published, r.Delivered,
+	return fmt.Sprintf("| `%s` | %s | %d | %d | %d | %d | %d | %d | %.1f s | %s |\n", r.Name, r.Fault, r.Published, r.Delivered,
 		r.Lost, r.Doubled, r.Disordered, r.FalseGaps, r.Silence.Seconds(), r.told())
 }
 

@@ -13,13 +13,13 @@ import (
 func TestRow(t *testing.T) {
 	t.Parallel()
 	row := torture.Row{Name: "x", Fault: "all of it", Seed: 7, Published: 10, Delivered: 20, Silence: 1500 * time.Millisecond}
-	if got, want := row.String(), "| all of it | 10 | 20 | 0 | 0 | 0 | 0 | 1.5 s | nothing |\n"; got != want || row.Err() != nil {
+	if got, want := row.String(), "| `x` | all of it | 10 | 20 | 0 | 0 | 0 | 0 | 1.5 s | nothing |\n"; got != want || row.Err() != nil {
 		t.Errorf("got %q, %v; want %q", got, row.Err(), want)
 	}
 	row.Gaps, row.Answers = map[event.Reason]int{"trimmed": 2, "expired": 1}, map[int]int{503: 4, 0: 3}
 	row.Reconnects, row.NotStored, row.Unknown, row.Stuck = 5, 6, 7, []string{"no end"}
 	row.Verdict = referee.Verdict{Lost: 1, Doubled: 2, Disordered: 3, FalseGaps: 4, Other: 5, Faults: []string{"one", "two"}}
-	if got, want := row.String(), "| all of it | 10 | 20 | 1 | 2 | 3 | 4 | 1.5 s | 1 × `expired`, 2 × `trimmed`, 5 reconnects, 3 publishes without an answer, 4 publishes answered 503, 6 messages not stored, 7 messages unknown, **5 other faults**, **no end** |\n"; got != want {
+	if got, want := row.String(), "| `x` | all of it | 10 | 20 | 1 | 2 | 3 | 4 | 1.5 s | 1 × `expired`, 2 × `trimmed`, 5 reconnects, 3 publishes without an answer, 4 publishes answered 503, 6 messages not stored, 7 messages unknown, **5 other faults**, **no end** |\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got, want := row.Err().Error(), "no end\none\ntwo\nagain: make torture CASE=x SEED=7"; got != want {
