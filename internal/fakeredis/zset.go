@@ -94,6 +94,9 @@ func setRange(x *execution, args []string) any {
 		return errType
 	}
 	found := []any{}
+	if offset < 0 {
+		return found
+	}
 	for _, member := range s.sorted() {
 		if !fits(member, s[member]) {
 			continue
