@@ -92,6 +92,7 @@ func replays(r *Run) {
 		cursors = append(cursors, r.tell(r.Reader, turns(10, topics...)...)...)
 	}
 	start = cursors[len(cursors)-2*kept-1] // the last one that is gone
+	r.hears(r.Hubs[0])                     // or it would not be, where the stream opens
 	all := r.waiting("a replay of all", start, topics...)
 	all.Begin(client.ListenOptions{All: true})
 	all.Sip(r.T.Context(), r.ClientAt(r.Hubs[0]), 40+r.Rand.IntN(20))

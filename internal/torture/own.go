@@ -48,6 +48,16 @@ func (r *Run) tell(by *client.Client, topics ...event.Topic) (cursors []string) 
 	return cursors
 }
 
+// hears waits until a hub has heard all that was told.
+func (r *Run) hears(h *Hub) {
+	r.T.Helper()
+	marker := r.own(1)
+	x := r.waiting("a client of "+string(marker[0]), r.start, marker...)
+	x.Resume(r.ClientAt(h))
+	end := r.parse(r.tell(r.Reader, marker...)[0]).Position
+	r.Await("the hub has heard what was told", func() bool { return !end.After(x.Last()) })
+}
+
 // turns returns the topics one after the other, so many times.
 func turns(times int, topics ...event.Topic) (list []event.Topic) {
 	for range times {
