@@ -31,6 +31,11 @@ type Message struct {
 	// means nothing.
 	Producer string
 	Seq      int64
+	// Follows is the epoch in which the one before was taken, of the messages
+	// that a numbering producer sends in one stream; zero: there is none before,
+	// or it does not matter. If the store is in another epoch by then, what came
+	// before may be lost and come again, so this one has to wait for it.
+	Follows Epoch
 }
 
 // Validate reports the first thing that is wrong with m: an InvalidError, or

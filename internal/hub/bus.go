@@ -33,7 +33,10 @@ import (
 // message that has this very Seq if it is the highest one, else with none. So
 // a producer that repeats all that was not acknowledged, in order, doubles
 // nothing, whichever nodes it speaks to. A Publish that fails remembers
-// nothing. A message with both is checked for its Seq first.
+// nothing. A message with both is checked for its Seq first. A message that
+// Follows one of another epoch is not taken, nor is anything of its Publish: the
+// error is an *event.UnavailableError, and who sends it again sends it behind
+// what came before.
 //
 // The feed. Run hands each sink stretches of the wire, first one without
 // events whose watermark is where this feed begins. Together the stretches

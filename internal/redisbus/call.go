@@ -37,6 +37,16 @@ func newGroup(messages []event.Message, losses []loss, deadline time.Time) *grou
 // count returns how many things the group has to be stored or noted.
 func (g *group) count() int { return len(g.messages) + len(g.losses) }
 
+// follows returns the epoch that the group has to be taken in, or nothing.
+func (g *group) follows() string {
+	for _, m := range g.messages {
+		if m.Follows != (event.Epoch{}) {
+			return formatEpoch(m.Follows)
+		}
+	}
+	return ""
+}
+
 // call is one run of publish.lua.
 type call struct {
 	number int64
@@ -71,7 +81,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	}
 	more := moreKeys{before: len(a.keys), seqs: map[scope]int{}}
 	for _, g := range c.groups {
-		a.args = append(a.args, g.count(), s.inRedis(g.deadline).UnixMilli())
+		a.args = append(a.args, g.count(), s.inRedis(g.deadline).UnixMilli(), g.follows())
 		for _, m := range g.messages {
 			kind := textKind
 			if m.Data.JSON {
@@ -188,6 +198,8 @@ func (r *answerReader) outcome(g *group, clock event.Clock) outcome {
 	case verdict == "ok":
 	case verdict == "late":
 		return outcome{clock: clock, err: unavailable(errLate, false)}
+	case verdict == "turned":
+		return outcome{clock: clock, err: unavailable(errFollows, false)}
 	case strings.HasPrefix(verdict, "reused:"):
 		i, err := strconv.Atoi(strings.TrimPrefix(verdict, "reused:"))
 		if err != nil || i < 0 || i >= len(g.messages) {

@@ -18,6 +18,7 @@ import (
 var (
 	errTooOld    = errors.New("too old a Redis")
 	errAway      = errors.New("the connection to Redis failed")
+	errFollows   = errors.New("the store has begun another epoch, and may have lost what came before in this stream")
 	errLate      = errors.New("storing took too long")
 	errFull      = errors.New("too much waits to be published already")
 	errClosed    = errors.New("the node is closing")

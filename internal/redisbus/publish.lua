@@ -17,7 +17,8 @@
 --       14 where the caller knows the clock of that epoch to have stood
 --       15 milliseconds that producers are remembered
 --       then the names of the topics
---       then each group: number of its messages, deadline in Redis' milliseconds
+--       then each group: number of its messages, deadline in Redis'
+--       milliseconds, the epoch that it has to be taken in or nothing
 --       then each message: number of its topic, kind, event name, key, data,
 --       number of its once key and digest, or only 0, number of its seq key and
 --       seq, or only 0. Both kinds of keys are counted together.
@@ -27,7 +28,8 @@
 -- Returns words, separated by spaces:
 --   epoch  its beginning  position of the clock  Redis' milliseconds
 --   number of ended epochs, and these, if the caller knew another epoch
---   then for each group "late", "reused:<number of message>", or "ok" and for
+--   then for each group "late", "turned" if it has to be taken in another epoch,
+--   "reused:<number of message>", or "ok" and for
 --   each message its position, "<epoch>@<position>" of an earlier one with its
 --   key or seq, "old" if its producer's highest seq lies beyond its own, or "-"
 --   for a loss that was known.
@@ -160,11 +162,13 @@ local moreBase = 5 + 2 * topicCount
 local at = 16 + topicCount
 local groups, here, highestHere = {}, {}, {}
 for g = 1, groupCount do
-  local count, deadline = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  at = at + 2
+  local count, deadline, follows = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
+  at = at + 3
   local group = { verdict = 'ok' }
   if now > deadline then
     group.verdict = 'late'
+  elseif follows ~= '' and (turns or follows ~= epoch) then
+    group.verdict = 'turned'
   end
   local claimed, raised = {}, {}
   for i = 1, count do

@@ -38,6 +38,8 @@ type tally struct {
 	Published  int    `json:"published"`
 	Duplicates int    `json:"duplicates,omitempty"`
 	LastID     string `json:"last_id,omitempty"`
+
+	epoch event.Epoch // in which the last one of them was taken
 }
 
 func (t *tally) add(receipts []event.Receipt) {
@@ -46,6 +48,7 @@ func (t *tally) add(receipts []event.Receipt) {
 			t.Duplicates++
 		} else {
 			t.Published++
+			t.epoch = r.Cursor.Epoch
 		}
 		if id := newReceipt(r).ID; id != "" {
 			t.LastID = id
@@ -148,6 +151,9 @@ func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) er
 	numbers.first += int64(t.Published + t.Duplicates)
 	if err := numbers.number(next.messages); err != nil {
 		return placed(g.unit, next.places[0], err)
+	}
+	if numbers.producer != "" {
+		next.messages[0].Follows = t.epoch
 	}
 	receipts, err := s.publishSome(c, next.messages)
 	if err == nil {
