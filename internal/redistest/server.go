@@ -65,6 +65,19 @@ func plain(args []string) func(*Server) []string {
 	}
 }
 
+// Leads has the server follow nobody when it is started again: its arguments may
+// name a primary that it has taken the place of.
+func (s *Server) Leads() {
+	before := s.args
+	s.args = func(s *Server) []string {
+		args := before(s)
+		if i := slices.Index(args, "--replicaof"); i >= 0 {
+			args = slices.Delete(slices.Clone(args), i, i+2)
+		}
+		return args
+	}
+}
+
 // start is Start with more environment, and with arguments that the function
 // returns for each life of the server; port, address and directory follow
 // them.

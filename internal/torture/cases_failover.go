@@ -44,6 +44,7 @@ func (r *Run) replica() []string {
 
 // lead leads new connections of all hubs to another server.
 func (r *Run) lead(next *redistest.Server) {
+	next.Leads()
 	r.Redis, r.url = next, next.URL // hubs to come begin there
 	for _, h := range r.Hubs {
 		h.Redis.Target(next.Addr)

@@ -41,6 +41,7 @@ func Soak(t testing.TB, program string, o SoakOptions, seed uint64) (Row, *Sampl
 func (r *Run) soak(all Case, o SoakOptions, samples *Samples) {
 	r.T.Helper()
 	r.patience, r.spared = 5*time.Minute, r.Hubs[0]
+	r.paired = true // clients have been without events before, for other reasons
 	began, stop := time.Now(), watchHubs(r.T, r.Hubs, o.Look)
 	r.T.Cleanup(func() { samples.List = stop() })
 	end := r.traffic()
