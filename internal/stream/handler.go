@@ -122,11 +122,11 @@ func (c *connection) deliver(blocks [][]byte) error {
 		return err
 	}
 	taken := c.subscriber.Taken()
-	c.server.counts.events.Add(taken.Events - c.written.Events)
-	c.written = taken
 	if delay := c.server.options.Delay; delay != nil && !taken.Live.IsZero() {
 		delay(c.lastWrite.Sub(taken.Live.Time()))
 	}
+	c.server.counts.events.Add(taken.Events - c.written.Events)
+	c.written = taken
 	return nil
 }
 
