@@ -17,6 +17,9 @@ func TestSentinels(t *testing.T) {
 		t.Fatal("the first server is not the primary")
 	}
 	first.Must("SET", "a", "1")
+	await(t, "both replicas have it", func() bool {
+		return s.Servers[1].Must("GET", "a") == "1" && s.Servers[2].Must("GET", "a") == "1"
+	})
 	second := s.Failover()
 	if got := second.Must("GET", "a"); got != "1" {
 		t.Errorf("a is %q on the second primary, want 1", got)
