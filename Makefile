@@ -49,7 +49,7 @@ latency: ## how long events take through nginx and HAProxy: 100 of them, one a s
 	LATENCY_EVENTS=100 go test -count=1 -v -run TestLatency -timeout 10m ./cmd/hub/
 
 isolation: ## what 1,000 clients that have stopped reading cost the others: three rounds without and with them
-	ISOLATION_ROUNDS=3 go test -count=1 -v -run 'TestIsolation$$' -timeout 30m ./cmd/hub/
+	ISOLATION_ROUNDS=5 go test -count=1 -v -run 'TestIsolation$$' -timeout 30m ./cmd/hub/
 
 faults: ## the fault tests at full length, one after the other
 	FAULTS=full go test -count=1 -v -parallel 1 -timeout 30m ./internal/referee/
