@@ -45,6 +45,10 @@ type Case struct {
 	// know nothing of what was there.
 	Unaware bool
 
+	// Dense says that it needs the table's few topics: with more of them, what
+	// a hub remembers of each reaches back for too long.
+	Dense bool
+
 	// Do makes the fault happen once, and returns when what it harmed is on
 	// its way to be whole again: what is not within the Run's limit fails. It
 	// draws what it draws from the Run, and may fail its T.

@@ -11,7 +11,7 @@ import (
 // readerCases have some clients read too slowly, or nothing at all.
 func readerCases() []Case {
 	return []Case{
-		{Name: "slow-readers", Fault: "10 clients read 4 KB/s until the hubs' memory has less than they miss", Do: func(r *Run) {
+		{Name: "slow-readers", Fault: "10 clients read 4 KB/s until the hubs' memory has less than they miss", Dense: true, Do: func(r *Run) {
 			before := r.counted(catchUpReads, `outcome="ok"`)
 			r.hold(newTap(400, 100*time.Millisecond), func([]*referee.Listener) { r.Flow(2000) })
 			if r.counted(catchUpReads, `outcome="ok"`) == before {
