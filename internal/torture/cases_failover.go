@@ -85,7 +85,7 @@ func (r *Run) promote(next *redistest.Server) (former *redistest.Server) {
 func readsAstray(r *Run) {
 	order, topic := r.Rand.Perm(len(r.Hubs)), r.own(1)
 	h, other := r.Hubs[order[0]], r.Hubs[order[1]]
-	x := r.waiting("a client that misses the hand-over", r.start, topic...)
+	x := r.waiting("a client that misses the hand-over", r.here(), topic...)
 	r.tell(r.Reader, turns(10, topic...)...)
 	x.Sip(r.T.Context(), r.ClientAt(other), 10)
 	next := redistest.Start(r.T, r.replica()...)

@@ -112,12 +112,12 @@ func replays(r *Run) {
 // take some events of the other one that lie in the hole, from a hub that has
 // only what the store has, and go on at a hub that still has a part of the hole.
 func holeCut(r *Run) {
-	topics := r.own(2)
+	topics, start := r.own(2), r.here()
 	busy, quiet := topics[0], topics[1]
 	r.tell(r.Reader, turns(30, topics...)...)
-	x := r.waiting("a client that misses a part", r.start, topics...)
+	x := r.waiting("a client that misses a part", start, topics...)
 	x.Sip(r.T.Context(), r.ClientAt(r.Hubs[0]), 60)
-	keeper := r.waiting("a client that misses nothing", r.start, topics...)
+	keeper := r.waiting("a client that misses nothing", start, topics...)
 	keeper.Resume(r.ClientAt(r.Hubs[0]))
 	r.Await("a hub has the topics in memory", func() bool { return keeper.Events() == 60 })
 	for range 6 {

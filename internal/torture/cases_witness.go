@@ -48,7 +48,7 @@ func hearsay(r *Run) {
 		source, other = other, source
 	}
 	topic := r.own(1)
-	x := r.waiting("a client of hearsay", r.start, topic...)
+	x := r.waiting("a client of hearsay", r.here(), topic...)
 	by := r.ClientAt(source)
 	r.tell(by, turns(10, topic...)...)
 	x.Sip(r.T.Context(), r.ClientAt(other), 10)

@@ -52,7 +52,7 @@ func (r *Run) tell(by *client.Client, topics ...event.Topic) (cursors []string) 
 func (r *Run) hears(h *Hub) {
 	r.T.Helper()
 	marker := r.own(1)
-	x := r.waiting("a client of "+string(marker[0]), r.start, marker...)
+	x := r.waiting("a client of "+string(marker[0]), r.here(), marker...)
 	x.Resume(r.ClientAt(h))
 	end := r.parse(r.tell(r.Reader, marker...)[0]).Position
 	r.Await("the hub has heard what was told", func() bool { return !end.After(x.Last()) })
@@ -64,6 +64,18 @@ func turns(times int, topics ...event.Topic) (list []event.Topic) {
 		list = append(list, topics...)
 	}
 	return list
+}
+
+// here returns a cursor of now: what a topic will have that is new lies behind
+// it. That of the run's beginning may be of a store that is no more.
+func (r *Run) here() (cursor string) {
+	r.T.Helper()
+	r.Await("a cursor of now", func() bool {
+		receipt, err := r.Reader.Publish(r.T.Context(), event.Message{Topic: startTopic})
+		cursor = receipt.ID
+		return err == nil
+	})
+	return cursor
 }
 
 // waiting adds a client to whom nothing comes until it is resumed, or told to

@@ -84,6 +84,9 @@ func (c *Case) of(seed uint64) uint64 {
 	return seed ^ h.Sum64()
 }
 
+// startTopic is what cursors are made of.
+const startTopic = event.Topic("torture.start")
+
 func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	t.Helper()
 	seed = c.of(seed)
@@ -100,7 +103,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	r.Cluster = Start(t, Options{Program: program, Store: c.Store, Redis: c.Redis, Env: env})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
-	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: "torture.start"})
+	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: startTopic})
 	if err != nil {
 		t.Fatalf("the first publish: %v", err)
 	}
