@@ -48,7 +48,7 @@ pipe: ## a million lines through "publisher pipe" while connections are cut and 
 latency: ## how long events take through nginx and HAProxy: 100 of them, one a second
 	LATENCY_EVENTS=100 go test -count=1 -v -run TestLatency -timeout 10m ./cmd/hub/
 
-isolation: ## what 1,000 clients that have stopped reading cost the others: three rounds without and with them
+isolation: ## what 1,000 clients that have stopped reading cost the others: five rounds without and with them
 	ISOLATION_ROUNDS=5 go test -count=1 -v -run 'TestIsolation$$' -timeout 30m ./cmd/hub/
 
 faults: ## the fault tests at full length, one after the other

@@ -15,7 +15,8 @@ type Trend struct {
 	Most        float64 // the most that it may grow by and be called flat, as a factor
 }
 
-// Flat reports whether it has not grown.
+// Flat reports whether it has not grown by more. What nothing is known of is not
+// flat.
 func (t Trend) Flat() bool { return t.Growth() <= t.Most }
 
 // Growth returns how many times the early value the late one is.
@@ -27,8 +28,8 @@ func (t Trend) String() string {
 
 // quantity is one thing that is read of hubs.
 type quantity struct {
-	name string // with its unit
-	most float64
+	name string  // with its unit
+	most float64 // see Trend
 	of   func(Reading) float64
 }
 

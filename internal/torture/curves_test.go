@@ -60,6 +60,9 @@ func TestTrends(t *testing.T) {
 			if math.Abs(trend.Growth()-want) > 0.02 {
 				t.Errorf("%s: %v, want × %.2f", c.name, trend, want)
 			}
+			if trend.Flat() != (want < 1.1 || want < 1.25 && trend.Name == "memory, MiB") {
+				t.Errorf("%s: %v, flat: %v", c.name, trend, trend.Flat())
+			}
 		}
 	}
 }

@@ -71,7 +71,7 @@ func turns(times int, topics ...event.Topic) (list []event.Topic) {
 func (r *Run) here() (cursor string) {
 	r.T.Helper()
 	r.Await("a cursor of now", func() bool {
-		receipt, err := r.Reader.Publish(r.T.Context(), event.Message{Topic: startTopic})
+		receipt, err := r.Reader.Publish(r.T.Context(), event.Message{Topic: "torture.start"})
 		cursor = receipt.ID
 		return err == nil
 	})

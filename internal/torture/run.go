@@ -84,9 +84,6 @@ func (c *Case) of(seed uint64) uint64 {
 	return seed ^ h.Sum64()
 }
 
-// startTopic is what cursors are made of.
-const startTopic = event.Topic("torture.start")
-
 func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	t.Helper()
 	seed = c.of(seed)
@@ -103,11 +100,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	r.Cluster = Start(t, Options{Program: program, Store: c.Store, Redis: c.Redis, Env: env})
 	r.Reader = r.Client(client.Options{})
 	r.press = newPress(r, seed)
-	receipt, err := r.press.client.Publish(t.Context(), event.Message{Topic: startTopic})
-	if err != nil {
-		t.Fatalf("the first publish: %v", err)
-	}
-	r.start = receipt.ID
+	r.start = r.here()
 	draw := drawn(seed, forClients)
 	for i := range s.Clients {
 		// Most follow a few topics, each topic has many clients.
