@@ -8,7 +8,7 @@
 -- writes has to find out first what became of the store. Else
 --   epoch, position of the clock, Redis' milliseconds, how many entries the log
 --   has and the bytes of all of them, and of the topic: last position, gone,
---   since, lost, before.
+--   since, lost, before, where all losses are told, with spaces between.
 
 local clock = redis.call('HMGET', KEYS[1], 'epoch', 'run', 'last', 'forgotten')
 if not clock[1] or clock[2] ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then
@@ -22,4 +22,13 @@ if not meta[1] then
   local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
   meta[1] = score and string.format('%.0f-34359738367', tonumber(score)) or clock[4] or '0-0'
 end
-return { clock[1], clock[3], now, redis.call('XLEN', KEYS[4]), tonumber(meta[6] or 0), meta[1], meta[2] or '', meta[3] or '', meta[4] or '', meta[5] or '' }
+local losses = {}
+if meta[4] then
+  local known = redis.call('HGETALL', KEYS[3])
+  for i = 1, #known, 2 do
+    if string.sub(known[i], 1, 5) == 'lost:' then
+      losses[#losses + 1] = known[i + 1]
+    end
+  end
+end
+return { clock[1], clock[3], now, redis.call('XLEN', KEYS[4]), tonumber(meta[6] or 0), meta[1], meta[2] or '', meta[3] or '', meta[4] or '', meta[5] or '', table.concat(losses, ' ') }

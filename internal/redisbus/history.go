@@ -3,6 +3,7 @@ package redisbus
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"tickertape/internal/event"
@@ -164,10 +165,10 @@ func (c *collector) end(p piece) {
 		end = p.next.Prev
 	}
 	// A loss behind the range is told there. What is missing here went before.
-	switch upto := c.wanted.Upto; {
-	case !end.After(upto):
-	case s.lost.After(c.complete) && !s.lost.After(upto):
-		c.hole(p, s.lost)
+	switch loss := s.loss(c.complete, c.wanted.Upto); {
+	case !end.After(c.wanted.Upto):
+	case !loss.IsZero():
+		c.hole(p, loss)
 	case s.lost.After(c.complete) && !s.lost.After(end):
 		end = s.before
 	case p.next != nil && end.After(s.gone): // an earlier loss
@@ -210,6 +211,7 @@ func (c *collector) gap(p piece, end event.Position) event.Gap {
 	switch {
 	case end == s.lost:
 		return event.Gap{Position: end, Since: end, Reason: event.StoreLost}
+	case slices.Contains(s.losses, end): // told below
 	case !end.After(s.gone) && !s.trimmed.IsZero():
 		// The last cut is known. An earlier one may have taken what stands here.
 		return event.Gap{Position: end, Since: s.trimmed, Reason: event.Trimmed}

@@ -78,3 +78,34 @@ func TestLossBeforeAnotherEpoch(t *testing.T) {
 		n.resume(kept, "a").expect("gap a store_lost, a 2, a 3")
 	}
 }
+
+// TestLossBeforeTrims asks for what led up to a loss, after which there was
+// another one, and what stood between the two has been trimmed: what is missing
+// up to there is lost, and not trimmed.
+func TestLossBeforeTrims(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	n := startNode(t, redisbus.Options{URL: server.URL, Retention: event.Retention{Messages: 2}})
+	live := n.open(hub.Start{}, "a")
+	tell(t, n.bus, "a", "1")
+	live.expect("a 1")
+	kept := live.last["a"].Position
+	var losses []event.Position
+	for _, loss := range []string{"first", "second"} {
+		server.Save()
+		tell(t, n.bus, "a", loss)
+		live.expect("a " + loss)
+		server.Kill()
+		server.Restart()
+		live.expect("gap a store_lost")
+		losses = append(losses, live.last["a"].Position)
+		tell(t, n.bus, "a", "behind the "+loss)
+		live.expect("a behind the " + loss)
+	}
+	tell(t, n.bus, "a", "2", "3")
+	live.expect("a 2, a 3")
+	page, err := n.bus.History(t.Context(), event.Range{Topic: "a", After: kept, Upto: losses[0]})
+	if err != nil || page.Upto != losses[0] || len(page.Gaps) != 1 || page.Gaps[0].Reason != event.StoreLost {
+		t.Errorf("up to the loss at %v: %+v, %v", losses[0], page, err)
+	}
+}

@@ -2,7 +2,9 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -59,6 +61,18 @@ type state struct {
 	// before is what the topic had last before that: nothing of it lies
 	// between, but more losses maybe.
 	before event.Position
+	losses []event.Position // where that and earlier losses are told
+}
+
+// loss returns where the last loss behind after is told, up to upto, or zero.
+func (s state) loss(after, upto event.Position) event.Position {
+	var last event.Position
+	for _, p := range s.losses {
+		if p.After(after) && !p.After(upto) {
+			last = event.Latest(last, p)
+		}
+	}
+	return last
 }
 
 // head reads no entries.
@@ -186,7 +200,13 @@ func (b *Bus) parseHead(answer []any) (piece, error) {
 	entries, bytes := r.number(), r.number()
 	p.each, p.empty = int(bytes/max(1, entries))+1, entries == 0
 	p.state = state{last: r.position(), gone: r.position(), trimmed: r.position(), lost: r.position(), before: r.position()}
-	if err != nil || r.failed {
+	var bad error
+	for _, at := range strings.Fields(r.text()) {
+		loss, err := event.ParsePosition(at)
+		bad = errors.Join(bad, err)
+		p.state.losses = append(p.state.losses, loss)
+	}
+	if err != nil || bad != nil || r.failed {
 		return piece{}, errAnswer
 	}
 	return p, nil

@@ -244,8 +244,9 @@ func (v *view) checkGap(n hub.GapNotice, tip *era, p event.Position) {
 	}
 	switch {
 	case n.Reason == event.StoreLost && lost:
-	case n.Reason == event.Trimmed && missing:
-	case (n.Reason == event.Expired || n.Reason == event.Overrun) && (missing || tip.store.forgotten().After(from) || tip.vague(n.Topic, from, p)):
+	case n.Reason != event.StoreLost && n.Reason != event.BadCursor && (missing || tip.store.forgotten().After(from) || tip.vague(n.Topic, from, p)):
+		// What was forgotten is told as what the store has cut off since: it
+		// knows the reason of its last cut only.
 	default:
 		v.client.fault("was told of a gap of %s (%s) from %v up to %v where nothing is missing (lost: %t, gone: %t)", n.Topic, n.Reason, from, p, lost, missing)
 	}
