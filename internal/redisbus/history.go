@@ -165,9 +165,10 @@ func (c *collector) end(p piece) {
 		end = p.next.Prev
 	}
 	// A loss behind the range is told there. What is missing here went before.
-	switch loss := s.loss(c.complete, c.wanted.Upto); {
-	case !end.After(c.wanted.Upto):
-	case !loss.IsZero():
+	upto := c.wanted.Upto
+	switch loss := s.loss(c.complete, upto); {
+	case !end.After(upto):
+	case !loss.IsZero() && (loss == s.lost || s.before.After(upto)):
 		c.hole(p, loss)
 	case s.lost.After(c.complete) && !s.lost.After(end):
 		end = s.before
@@ -220,7 +221,12 @@ func (c *collector) gap(p piece, end event.Position) event.Gap {
 	}
 	// An earlier loss, and maybe what was gone from before it.
 	since := end
-	if s.gone.After(c.complete) {
+	switch {
+	case p.empty:
+		since = end.Add(age)
+	case s.gone.After(c.complete) && s.trimmed.IsZero():
+		since = event.Latest(end, s.gone.Add(age))
+	case s.gone.After(c.complete):
 		since = event.Latest(end, s.trimmed)
 	}
 	return event.Gap{Position: end, Since: since, Reason: event.StoreLost}

@@ -57,7 +57,9 @@ func (w *world) checkTold() {
 	now := w.primary.era
 	for _, n := range w.nodes {
 		for f := range n.life.knows {
-			if now.has(f) || w.primary.latest.Sub(f.at.Time()) > w.limits.Age {
+			// What is too old by the clock that positions tell, nodes have forgotten.
+			old := w.primary.latest.Sub(f.at.Time()) > w.limits.Age || !f.at.Add(w.limits.Age).After(now.clock)
+			if old || now.has(f) {
 				continue
 			}
 			if told := w.reported(f, now); !told && w.reportable(f, now) {

@@ -51,7 +51,9 @@ func newView(c *client, id string) *view {
 		if !x.loss() {
 			left[x.topic]++
 		}
-		if x.loss() || !tip.store.has(x) || cursor.Last > 0 && left[x.topic] > cursor.Last {
+		// By the clock of what was said last: a new primary's own may be behind it.
+		old := !x.at.Add(c.world.limits.Age).After(cursor.Opened)
+		if x.loss() || old || !tip.store.has(x) || cursor.Last > 0 && left[x.topic] > cursor.Last {
 			v.unasked[x] = struct{}{}
 		}
 	}
@@ -156,7 +158,7 @@ func (v *view) pass(tip *era, p event.Position) {
 		if _, done := v.passed[x]; done {
 			break
 		}
-		if !v.accounted(x, tip) {
+		if !v.accounted(x) {
 			v.client.fault("misses %s, and comes to %v without a word", v.client.world.word(x), p)
 		}
 	}
@@ -167,22 +169,21 @@ func (v *view) pass(tip *era, p event.Position) {
 
 // accounted reports whether the client has the fact, was told that it is gone,
 // or need not have it.
-func (v *view) accounted(f *fact, tip *era) bool {
+func (v *view) accounted(f *fact) bool {
 	if !slices.Contains(v.client.topics, f.topic) {
 		return true
 	}
 	_, seen := v.seen[f]
 	_, unasked := v.unasked[f]
 	return seen || unasked || slices.ContainsFunc(v.gaps, func(g toldGap) bool {
-		return g.topic == f.topic && g.covers(f, tip)
+		return g.topic == f.topic && g.covers(f)
 	})
 }
 
-// covers reports whether the gap lies in the history that leads to the era, and
-// the fact before its end.
-func (g toldGap) covers(f *fact, tip *era) bool {
-	upto, leads := tip.in(event.Cursor{Epoch: g.era.epoch, Position: g.upto})
-	return leads && !f.at.After(upto)
+// covers reports whether the gap is of a history that has the fact, and the fact
+// before its end.
+func (g toldGap) covers(f *fact) bool {
+	return !f.at.After(g.upto) && g.era.has(f)
 }
 
 // gap takes in a gap.
@@ -194,9 +195,11 @@ func (v *view) gap(n hub.GapNotice, id string) {
 		client.fault("got the gap %+v with the id %q", n, id)
 		return
 	}
-	if _, leads := tip.in(v.stands); !leads && n.Reason == event.StoreLost {
-		// The epoch in which that was found may be over by now, or lost too.
-		in := client.world.eras[c.Epoch]
+	_, leads := tip.in(v.stands)
+	_, known := tip.in(v.cursor)
+	// The epoch in which that was found may be over by now, or lost too.
+	in := client.world.eras[c.Epoch]
+	if !leads && n.Reason == event.StoreLost && (!known || c.Position == in.began) {
 		if _, leads := in.in(v.stands); leads || c.Position != in.began {
 			client.fault("is to go on at %s in epoch %v, which it does not know", said(n.ResumedAt), tip.epoch)
 		}
