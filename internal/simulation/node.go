@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"tickertape/internal/hub"
 	"tickertape/internal/redisbus"
@@ -30,13 +31,17 @@ type life struct {
 // nonces is how many an epoch's may be drawn from.
 const nonces = 1 << 32
 
+// keysLast is how long stores remember idempotency keys, by their own clocks,
+// which may leap.
+const keysLast = 5 * time.Minute
+
 // start begins a new life.
 func (n *node) start() {
 	w := n.world
 	n.lives++
 	dice := w.dice(200 + 100*uint64(n.number) + uint64(n.lives))
 	var drawn atomic.Uint64
-	bus, err := redisbus.Open(redisbus.Options{URL: "redis://store:1/0", Retention: w.limits, Beat: w.beat, Dial: n.link.Dial, Log: w.log,
+	bus, err := redisbus.Open(redisbus.Options{URL: "redis://store:1/0", Retention: w.limits, Beat: w.beat, RememberKeys: keysLast, Dial: n.link.Dial, Log: w.log,
 		Random: func(n int64) int64 {
 			if n < nonces {
 				return int64(dice.below(int(n), 0))
