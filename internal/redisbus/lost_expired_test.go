@@ -82,4 +82,11 @@ func TestTooOldBeforeTwoLosses(t *testing.T) {
 		t.Errorf("it has %+v, want %v and %+v", page, next, want)
 	}
 	read(t, bus, event.Position{}, kept.Next(time.Time{}), expired)
+
+	last := position(t, tell(t, bus, "a", "last")[0]) // which has the first event cut off
+	page = history(t, bus, event.Position{}, end)
+	want = []event.Gap{{Position: first, Since: kept.Add(age), Reason: event.StoreLost}, {Position: second, Since: second, Reason: event.StoreLost}}
+	if len(page.Events) != 2 || page.Events[1].Position != last || !slices.Equal(page.Gaps, want) {
+		t.Errorf("once that is cut off, it has %+v, want %v, %v and %+v", page, next, last, want)
+	}
 }
