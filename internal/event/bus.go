@@ -61,10 +61,13 @@ type Sink interface {
 // Receipt is the answer to one published message.
 type Receipt struct {
 	Topic  Topic
-	Cursor Cursor
+	Cursor Cursor // of the end, if the message ends its topic
 	// Duplicate says that the message was stored before; Cursor is that
 	// one's, or zero if the bus does not know it any more.
 	Duplicate bool
+	// Life names the life of the topic that the message is in: the position at
+	// which that began. Zero for a Duplicate and for an ephemeral topic.
+	Life Position
 }
 
 // Range asks for a part of a topic's history: the events behind After, up to
@@ -91,6 +94,9 @@ type Page struct {
 	Upto   Position
 	Events []Event
 	Gaps   []Gap // in order of position
+	// End is the end of the topic as the store had it then, wherever it stands;
+	// nil if it has not ended.
+	End *Event
 }
 
 // Gap says that events of a topic are gone for good.
@@ -115,6 +121,8 @@ const (
 // TopicInfo describes a topic as the store knows it.
 type TopicInfo struct {
 	Topic    Topic
+	Kind     Kind
+	Status   Status // how it ended; empty while it lives
 	Retained int
 	First    Cursor // of the oldest event that is kept; zero if none is
 	Last     Cursor // of the newest event ever, kept or not
@@ -159,4 +167,13 @@ func (c Clock) Resolve(cursor Cursor) (Position, Reason) {
 		return Earliest(cursor.Position, end), ""
 	}
 	return c.Began, StoreLost
+}
+
+// Activity is what a store knows about the topics of a selector.
+type Activity struct {
+	Epoch  Epoch   // the store's, when it was read
+	Topics []Topic // in no order
+	// Forgotten is the store's forgotten position: topics of which it knows
+	// nothing any more may have had events up to there.
+	Forgotten Position
 }

@@ -27,6 +27,8 @@ type document struct {
 	Event          *string        `json:"event"`
 	Key            *string        `json:"key"`
 	Data           jsontext.Value `json:"data"`
+	End            jsontext.Value `json:"end"`
+	Lease          *string        `json:"lease"`
 	IdempotencyKey *string        `json:"idempotency_key"`
 }
 
@@ -112,9 +114,16 @@ func (doc document) message(d Defaults) (Message, error) {
 	if doc.Event != nil && *doc.Event == "" {
 		return Message{}, invalid("event", "is empty; leave it out for %q", DefaultName)
 	}
+	if err := doc.end(&m); err != nil {
+		return Message{}, err
+	}
 	switch doc.Data.Kind() {
 	case 0:
-		return Message{}, invalid("data", "is missing")
+		if m.End == "" {
+			return Message{}, invalid("data", "is missing")
+		}
+		// What the query says of name and key is for messages.
+		m.EndOnly, m.Name, m.Key = true, or(doc.Event, ""), or(doc.Key, "")
 	case '"':
 		text, err := jsontext.AppendUnquote(nil, doc.Data)
 		if err != nil {
@@ -128,6 +137,26 @@ func (doc document) message(d Defaults) (Message, error) {
 		m.Data = Data{Text: string(doc.Data), JSON: true}
 	}
 	return m, m.Validate()
+}
+
+// end reads how the message ends its topic, and how long that may be without one.
+func (doc document) end(m *Message) (err error) {
+	switch doc.End.Kind() {
+	case 0, 'f', 'n':
+	case 't':
+		m.End = Completed
+	case '"':
+		var text []byte
+		if text, err = jsontext.AppendUnquote(nil, doc.End); err == nil {
+			m.End, err = ParseStatus(string(text))
+		}
+	default:
+		_, err = ParseStatus(string(doc.End))
+	}
+	if doc.Lease != nil && err == nil {
+		m.Lease, err = ParseLease(*doc.Lease)
+	}
+	return err
 }
 
 func or(s *string, fallback string) string {

@@ -37,6 +37,30 @@ var (
 	ErrKeyReused = errors.New("this idempotency_key was used for another message of this topic")
 )
 
+// EndedError says that a topic takes no messages any more.
+type EndedError struct {
+	Topic  Topic
+	Status Status // how it ended; empty if it is the message's life that is over, and nobody knows how
+}
+
+func (e *EndedError) Error() string {
+	if e.Status == "" {
+		return fmt.Sprintf("the life of topic %q that this belongs to is over", e.Topic)
+	}
+	return fmt.Sprintf("topic %q has ended: %s", e.Topic, e.Status)
+}
+
+// TableFullError says that a table has as many keys, or bytes, as it may have,
+// and the message would add some.
+type TableFullError struct {
+	Topic Topic
+	Limit string // "10000 keys", "16777216 bytes"
+}
+
+func (e *TableFullError) Error() string {
+	return fmt.Sprintf("topic %q may not have more than %s; delete keys (data null), or raise the limit", e.Topic, e.Limit)
+}
+
 // UnavailableError says that a bus could not take a publish, or answer a
 // question, for a reason that passes.
 type UnavailableError struct {

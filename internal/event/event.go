@@ -5,6 +5,7 @@
 package event
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -21,10 +22,23 @@ type Event struct {
 	// position for the first event of a topic that the store does not know.
 	Prev  Position
 	Topic Topic
+	Kind  Kind // the topic's, when this was taken
 	Name  string
 	Key   string
 	Data  Data
+	// End says that this is the end of the topic, and how it ended. Its name is
+	// EndName, its data an object with topic and status.
+	End Status
 }
+
+// NewEnd returns the end of a topic as an event, still without its places.
+func NewEnd(t Topic, k Kind, s Status) Event {
+	return Event{Topic: t, Kind: k, Name: EndName, End: s,
+		Data: Data{JSON: true, Text: fmt.Sprintf(`{"topic":%q,"status":%q}`, t, s)}}
+}
+
+// Deletes reports whether the event takes its key out of its table.
+func (e Event) Deletes() bool { return e.Kind == KindLatest && e.End == "" && e.Data.IsNull() }
 
 // Cursor returns what a client has seen once it has this event.
 func (e Event) Cursor() Cursor { return Cursor{Epoch: e.Epoch, Position: e.Position} }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -18,6 +19,9 @@ type Data struct {
 	Text string
 	JSON bool
 }
+
+// IsNull reports whether it is the JSON value that deletes a key of a table.
+func (d Data) IsNull() bool { return d.JSON && d.Text == "null" }
 
 // Message is what a publisher sends. The zero Name means DefaultName.
 type Message struct {
@@ -36,6 +40,20 @@ type Message struct {
 	// or it does not matter. If the store is in another epoch by then, what came
 	// before may be lost and come again, so this one has to wait for it.
 	Follows Epoch
+
+	// End ends the topic: behind this message, or, if it is EndOnly, with
+	// nothing but the end. Data, Name and Key mean nothing then.
+	End     Status
+	EndOnly bool
+	// Lease is for how long this topic may be without a message, from this
+	// one on; when it runs out, the topic ends as ProducerLost. A message
+	// without one renews the lease that the topic has.
+	Lease time.Duration
+	// Life is the life of the topic that the message belongs to, as receipts
+	// say it; zero: whichever it is in. A message for another life, or for a
+	// topic that the store does not know any more, is refused: an old producer
+	// does not write into what is not its own.
+	Life Position
 }
 
 // Validate reports the first thing that is wrong with m: an InvalidError, or
@@ -65,10 +83,26 @@ func (m Message) Validate() error {
 	if !utf8.ValidString(m.Data.Text) {
 		return invalid("data", "is not valid UTF-8")
 	}
-	if m.Data.JSON && m.Data.Text == "null" {
-		return invalid("data", "is null, which deletes a key of a topic that keeps the latest of each key; this topic is a log")
+	if m.Lease != 0 {
+		if err := checkLease(m.Lease); err != nil {
+			return err
+		}
 	}
-	return nil
+	return m.validateEnd()
+}
+
+// validateEnd reports what is wrong with the message as an end.
+func (m Message) validateEnd() error {
+	switch {
+	case m.End == "" && !m.EndOnly:
+		return nil
+	case m.EndOnly && (m.Data != Data{} || m.Name != "" || m.Key != ""):
+		return invalid("data", "is missing, but event or key is there: an end by itself has neither")
+	case m.Lease != 0:
+		return invalid("lease", "is of no use for a topic that ends with this message")
+	}
+	_, err := ParseStatus(string(m.End))
+	return err
 }
 
 // checkName refuses the names that browsers and the hub give a meaning of
@@ -112,8 +146,15 @@ func (m Message) Digest() [sha256.Size]byte {
 	if m.Data.JSON {
 		kind = 1
 	}
+	if m.EndOnly {
+		kind = 2
+	}
 	buf := []byte{kind}
-	for _, field := range [...]string{string(m.Topic), m.Name, m.Key, m.Data.Text} {
+	fields := []string{string(m.Topic), m.Name, m.Key, m.Data.Text}
+	if m.End != "" {
+		fields = append(fields, string(m.End))
+	}
+	for _, field := range fields {
 		buf = binary.AppendUvarint(buf, uint64(len(field)))
 		buf = append(buf, field...)
 	}

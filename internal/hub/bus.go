@@ -66,7 +66,34 @@ import (
 // everything up to it is gone. Where the store shows that nothing went, there
 // is no Gap. Gaps and events of one page never share a position.
 //
-// Contexts. Publish, Clock, History, Topics and Topic return soon after their
+// Kinds. What is kept of a topic, the rules of the node say that takes a message,
+// and each event bears it. A table keeps the newest event of each key; what
+// a newer one supersedes is in no page and leaves no gap, and a page may so have
+// events whose Prev lies behind the one before. An event whose data is null takes
+// its key out and is kept itself for the retention's age, though not more of them
+// than the rule allows keys, so that whoever comes back learns of it; when it goes,
+// that is a Gap for those who come from before it. A message that would take the
+// table beyond the rule's keys, or the retention's bytes, is refused with an
+// *event.TableFullError; else a table's events stay until the whole topic has been
+// without a message for the retention's age. Of an
+// ephemeral topic nothing is kept: its events go over the wire, with a Prev of
+// zero, it is in no list, and its History is empty and has no gaps.
+//
+// Ends. A message with an End is followed by an event that ends its topic, in the
+// same step; an EndOnly one is that event alone. From then on every message to the
+// topic is refused with an *event.EndedError, and so is all of its Publish, but
+// for what was taken before: a retry by its key or number has its receipt. An ended
+// topic takes messages again, in a new life, when everything of it has expired and
+// it was dropped from the books. A message that names a Life is refused if the
+// topic is not in that life.
+//
+// Leases. A topic with a lease that is without a message for so long, by the
+// store's clock, ends as ProducerLost, once, whichever node notices; a message that
+// comes before the end is written renews it. What ran out while no node could
+// see it, since the store was away or had lost its memory, is given the
+// lease's time once more, from when a node comes back to it.
+//
+// Contexts. Publish, Clock, History, Topics, Topic and Active return soon after their
 // context ends: a hub has a few readers only, and one that hangs is lost to it.
 type Bus interface {
 	// Run feeds the sink until ctx ends, and returns ctx.Err() then. It
@@ -90,6 +117,10 @@ type Bus interface {
 
 	// Topic describes one topic, and reports whether the store knows it.
 	Topic(ctx context.Context, t event.Topic) (event.TopicInfo, bool, error)
+
+	// Active lists topics that the selector matches and that may have something
+	// behind a position, at most limit of them.
+	Active(ctx context.Context, match event.Selector, since event.Position, limit int) (event.Activity, error)
 
 	// Ready returns nil while the bus works, else why it does not.
 	Ready() error

@@ -216,3 +216,16 @@ func (b *Bus) Topic(ctx context.Context, name event.Topic) (event.TopicInfo, boo
 	}
 	return t.info(b.epoch), true, ctx.Err()
 }
+
+// Active lists topics with something behind a position.
+func (b *Bus) Active(ctx context.Context, match event.Selector, since event.Position, limit int) (event.Activity, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := event.Activity{Epoch: b.epoch, Forgotten: b.forgotten}
+	for name, t := range b.topics {
+		if len(a.Topics) < limit && t.last.After(since) && match.Match(name) {
+			a.Topics = append(a.Topics, name)
+		}
+	}
+	return a, ctx.Err()
+}

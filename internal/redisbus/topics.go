@@ -71,6 +71,33 @@ func (b *Bus) Topics(ctx context.Context, match *event.Selector, after event.Top
 	return b.describe(ctx, found[:min(len(found), limit)])
 }
 
+// Active lists topics with something behind a position.
+func (b *Bus) Active(ctx context.Context, match event.Selector, since event.Position, limit int) (event.Activity, error) {
+	epochs := b.witness.now()
+	a := event.Activity{Epoch: epochs.Epoch}
+	var err error
+	if text, missing := b.reader().HGet(ctx, b.keys.clock(), "forgotten").Result(); missing == nil {
+		if a.Forgotten, err = event.ParsePosition(text); err != nil {
+			return event.Activity{}, err
+		}
+	}
+	for offset := int64(0); ; offset += listPage {
+		names, err := b.reader().ZRangeArgs(ctx, redis.ZRangeArgs{Key: b.keys.topics(), ByScore: true,
+			Start: since.MS, Stop: "+inf", Offset: offset, Count: listPage}).Result()
+		if err != nil {
+			return event.Activity{}, unavailable(explain(err), false)
+		}
+		for _, name := range names {
+			if t := event.Topic(name); len(a.Topics) < limit && match.Match(t) {
+				a.Topics = append(a.Topics, t)
+			}
+		}
+		if len(names) < listPage || len(a.Topics) == limit {
+			return a, nil
+		}
+	}
+}
+
 // Topic describes one topic.
 func (b *Bus) Topic(ctx context.Context, t event.Topic) (event.TopicInfo, bool, error) {
 	infos, err := b.describe(ctx, []event.Topic{t})
