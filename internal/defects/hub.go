@@ -116,8 +116,8 @@ func ofHub() []Defect {
 		{
 			Name:  "slow-reader-skips",
 			About: "a slow reader that has fallen out of the log goes on with what that still has",
-			Edits: []Edit{{logGo, `	if !l.floor.After(after) {
-`, `	if !l.floor.After(after) || s.live {
+			Edits: []Edit{{logGo, `	if l.epoch == now.Epoch && !l.floor.After(after) {
+`, `	if l.epoch == now.Epoch && (!l.floor.After(after) || s.live) {
 `}},
 			Cases: []string{"slow-readers"},
 		},
