@@ -107,7 +107,7 @@ func ofHub() []Defect {
 		{
 			Name:  "ahead-is-bad",
 			About: "a cursor from a node that is further than this one passes for a bad one",
-			Edits: []Edit{{subscriberGo, `		s.settled = !event.Latest(cursor.Position, cursor.Opened).After(mark.clock.Position)
+			Edits: []Edit{{subscriberGo, `		s.settled = !event.Latest(s.cursor.Position, s.cursor.Opened).After(mark.clock.Position)
 `, `		s.judge(mark.clock)
 		s.settled = true
 `}},
