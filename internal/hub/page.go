@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"time"
 
 	"tickertape/internal/event"
@@ -87,6 +88,11 @@ type want struct {
 	after  event.Position
 	last   int
 	opened event.Position
+}
+
+// compare orders what is wanted of one log.
+func (w want) compare(x want) int {
+	return cmp.Or(w.after.Compare(x.after), w.opened.Compare(x.opened), cmp.Compare(w.last, x.last))
 }
 
 // served reports whether the page is the one that is wanted.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -186,9 +187,10 @@ func (l *log) readings(o Options, watermark event.Position, room int) (list []re
 		}
 		list = append(list, r)
 	}
-	for w, bytes := range tails {
-		list = append(list, reading{epoch: l.epoch, bytes: bytes,
-			Range: event.Range{Topic: l.topic, Upto: w.opened, Last: w.last, Limit: o.PageEvents, Bytes: bytes}})
+	asked := slices.SortedFunc(maps.Keys(tails), want.compare) // a simulation repeats itself
+	for _, w := range asked {
+		list = append(list, reading{epoch: l.epoch, bytes: tails[w],
+			Range: event.Range{Topic: l.topic, Upto: w.opened, Last: w.last, Limit: o.PageEvents, Bytes: tails[w]}})
 	}
 	return list
 }
