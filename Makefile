@@ -54,8 +54,8 @@ isolation: ## what 1,000 clients that have stopped reading cost the others: five
 faults: ## the fault tests at full length, one after the other
 	FAULTS=full go test -count=1 -v -parallel 1 -timeout 30m ./internal/referee/
 
-simulation: ## runs of whole clusters in made-up time, by seed; SEEDS=n says how many
-	go test -count=1 -timeout 10h -run TestSimulation ./internal/simulation/ -seeds=$(or $(SEEDS),20000)
+simulation: ## runs of whole clusters in made-up time, by seed; SEEDS=n says how many, FIRST=n from which on
+	go test -count=1 -timeout 10h -run TestSimulation ./internal/simulation/ -first=$(or $(FIRST),1) -seeds=$(or $(SEEDS),20000)
 
 torture: ## the table of faults; CASE=name,name and SEED=n repeat some, TORTURE_TABLE=file keeps it
 	@scripts/need redis-server haproxy

@@ -158,7 +158,9 @@ type view struct {
 
 // view returns what there is for the source behind after, up to the watermark,
 // which is now, at most. If nothing here reaches back that far, it notes that the subscriber
-// wants it and reports false; the subscriber is woken when it is there.
+// wants it and reports false; the subscriber is woken when it is there. So it
+// does if the log is in another epoch already, and the subscriber has to look
+// at the watermark again.
 //
 // The source keeps the page that it reads from until it is through with it.
 // Could others push it out before, then a stream of many topics, which needs a
@@ -166,7 +168,7 @@ type view struct {
 func (l *log) view(s *Subscriber, src *source, after event.Position, now event.Clock) (view, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.floor.After(after) {
+	if l.epoch == now.Epoch && !l.floor.After(after) {
 		src.page = nil
 		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
 	}
@@ -177,7 +179,7 @@ func (l *log) view(s *Subscriber, src *source, after event.Position, now event.C
 	if p := src.page; p != nil {
 		return view{source: src, page: p, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position)}, true
 	}
-	l.want(s, want{source: src, after: after})
+	l.want(s, want{source: src, epoch: now.Epoch, after: after})
 	return view{}, false
 }
 
@@ -198,6 +200,7 @@ func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position, now
 	frames := l.frames[l.head:]
 	upto := len(frames) - len(behind(frames, opened))
 	switch {
+	case l.epoch != now.Epoch: // as in view
 	case upto >= n && !opened.After(now.Position):
 		if first := lastEvent(frames[:upto], n); first != nil {
 			return first.event.Prev, true
@@ -212,7 +215,7 @@ func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position, now
 	if src.page != nil {
 		return src.page.after, true
 	}
-	l.want(s, want{source: src, last: n, opened: opened})
+	l.want(s, want{source: src, epoch: now.Epoch, last: n, opened: opened})
 	return event.Position{}, false
 }
 

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"time"
 
 	"tickertape/internal/event"
@@ -79,18 +80,25 @@ func (p *page) covers(after event.Position) bool {
 }
 
 // want is what a subscriber's source waits for: the page behind after, or, if
-// last is set, the last so many events up to opened.
+// last is set, the last so many events up to opened. Both are places of an
+// epoch, and mean nothing in another one.
 type want struct {
 	source *source
+	epoch  event.Epoch
 	after  event.Position
 	last   int
 	opened event.Position
 }
 
+// compare orders what is wanted of one log.
+func (w want) compare(x want) int {
+	return cmp.Or(w.after.Compare(x.after), w.opened.Compare(x.opened), cmp.Compare(w.last, x.last))
+}
+
 // served reports whether the page is the one that is wanted.
 func (w want) served(p *page) bool {
 	if w.last > 0 {
-		return p.last == w.last && p.opened == w.opened
+		return p.epoch == w.epoch && p.last == w.last && p.opened == w.opened
 	}
-	return p.covers(w.after)
+	return p.epoch == w.epoch && p.covers(w.after)
 }

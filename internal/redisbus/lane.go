@@ -3,11 +3,11 @@ package redisbus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"tickertape/internal/event"
 )
@@ -47,7 +47,7 @@ type lane struct {
 }
 
 func newLane(b *Bus) *lane {
-	return &lane{bus: b, name: uuid.NewString(), queue: newQueue()}
+	return &lane{bus: b, name: fmt.Sprintf("%016x%016x", b.options.Random(math.MaxInt64), b.options.Random(math.MaxInt64)), queue: newQueue()}
 }
 
 // do has the group taken and waits for its outcome. If ctx ends before, it

@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -139,7 +140,9 @@ func (w *witness) losses(n int) (list []loss, in event.Epoch) {
 		}
 		list = append(list, loss{l, w.heard[l]})
 	}
-	slices.SortFunc(list, func(a, b loss) int { return a.position.Compare(b.position) })
+	slices.SortFunc(list, func(a, b loss) int {
+		return cmp.Or(a.position.Compare(b.position), cmp.Compare(a.topic, b.topic), cmp.Compare(a.epoch.Number, b.epoch.Number))
+	})
 	return list, w.clock.Epoch
 }
 

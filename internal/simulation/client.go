@@ -33,7 +33,7 @@ type client struct {
 
 // Wake implements hub.Waker.
 func (c *client) Wake(s *hub.Subscriber) {
-	c.world.agenda.in(0, func() {
+	c.world.agenda.in(0, c.name, func() {
 		if c.sub == s {
 			c.plan()
 		}
@@ -47,7 +47,7 @@ func (c *client) plan() {
 	}
 	c.due = true
 	wait := c.dice.duration(c.slow, 1)
-	c.world.agenda.in(wait, func() {
+	c.world.agenda.in(wait, c.name, func() {
 		c.due = false
 		c.take()
 	})

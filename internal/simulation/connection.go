@@ -17,6 +17,7 @@ type connection struct {
 	link     *link
 	store    *store
 	peer     *fakeredis.Peer // the store's end; nil until the first bytes arrive there
+	made     time.Time
 	up, down direction
 	gone     bool // neither end hears any more of the other
 
@@ -29,13 +30,14 @@ type connection struct {
 
 // direction is one of the two of a connection. What is sent arrives in order.
 type direction struct {
+	sent uint64    // stands for all that was sent
 	last time.Time // when the last bytes arrive that were sent
 	held [][]byte  // what has arrived while the link is stalled
 	lost bool      // what is sent from now on never arrives
 }
 
 func newConnection(l *link, s *store) *connection {
-	return &connection{link: l, store: s, more: make(chan struct{}, 1)}
+	return &connection{link: l, store: s, made: time.Now(), more: make(chan struct{}, 1)}
 }
 
 // Write implements net.Conn. It never waits.
@@ -47,7 +49,7 @@ func (c *connection) Write(b []byte) (int, error) {
 		return 0, &net.OpError{Op: "write", Net: "simulation", Err: syscall.EPIPE}
 	}
 	bytes := append([]byte(nil), b...)
-	c.link.send(&c.up, len(b), func() { c.link.arriveUp(c, bytes) })
+	c.link.send(&c.up, bytes, func() { c.link.arriveUp(c, bytes) })
 	return len(b), nil
 }
 
@@ -109,15 +111,19 @@ func (c *connection) signal() {
 // Close implements net.Conn. What was written before still arrives.
 func (c *connection) Close() error {
 	c.put(nil, net.ErrClosed)
-	c.link.send(&c.up, 0, func() { c.link.arriveUp(c, nil) })
+	c.link.send(&c.up, nil, func() { c.link.arriveUp(c, nil) })
 	return nil
 }
 
 // SetDeadline implements net.Conn.
 func (c *connection) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-// SetReadDeadline implements net.Conn.
+// SetReadDeadline implements net.Conn. A context with the same deadline ends
+// before reads do, each time.
 func (c *connection) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() {
+		t = t.Add(1)
+	}
 	c.mu.Lock()
 	c.until = t
 	c.mu.Unlock()

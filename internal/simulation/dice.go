@@ -1,6 +1,10 @@
 package simulation
 
-import "time"
+import (
+	"hash/fnv"
+	"io"
+	"time"
+)
 
 // dice draw numbers that depend on their seed and on the moment, and on nothing
 // else. So it does not matter who of several draws first, as goroutines of the
@@ -11,6 +15,13 @@ type dice uint64
 // several purposes names each of them.
 func (d dice) below(n int, purpose uint64) int {
 	return int(mix(mix(uint64(d), uint64(time.Now().UnixNano())), purpose) % uint64(n))
+}
+
+// purpose returns the one of whatever a text stands for.
+func purpose(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, text) // never fails
+	return h.Sum64()
 }
 
 // duration returns one from 0 to below d.

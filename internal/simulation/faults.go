@@ -8,7 +8,7 @@ func (w *world) plan() {
 		w.freeze, w.restart, w.restart, w.split, w.split, w.flush, w.flushScripts, w.refuseWrites, w.setClock}
 	for range w.rng.IntN(6) {
 		at := time.Duration(w.rng.Int64N(int64(time.Until(w.traffic))))
-		w.agenda.in(at, kinds[w.rng.IntN(len(kinds))])
+		w.agenda.in(at, itself, kinds[w.rng.IntN(len(kinds))])
 	}
 }
 
@@ -20,7 +20,7 @@ func (w *world) during() time.Duration {
 
 // later does something after a while, unless all is whole by then.
 func (w *world) later(d time.Duration, do func()) {
-	w.agenda.in(d, func() {
+	w.agenda.in(d, itself, func() {
 		if !w.healed {
 			do()
 		}
@@ -43,11 +43,11 @@ func (w *world) someNodes() (some []*node) {
 func (w *world) cutSome() {
 	n, share := w.anyNode(), 1+w.rng.IntN(3)
 	w.note("cut 1 of %d connections of node %d", share, n.number)
-	for _, c := range n.link.all() {
+	n.link.each(func(c *connection) {
 		if w.rng.IntN(share) == 0 {
 			c.cut(w.rng.IntN(2) == 0)
 		}
-	}
+	})
 }
 
 // lose has what some connections of a node carry from now on never arrive, in
@@ -75,9 +75,7 @@ func (w *world) cutOff() {
 	n := w.anyNode()
 	w.note("cut off node %d", n.number)
 	n.link.lead(nil)
-	for _, c := range n.link.all() {
-		c.cut(true)
-	}
+	n.link.each(func(c *connection) { c.cut(true) })
 	w.later(w.during(), func() { n.link.lead(w.primary) })
 }
 
@@ -99,11 +97,11 @@ func (w *world) cutSubscriptions() {
 	w.note("cut the subscriptions of node %d %d times, every %v", n.number, times, pause)
 	for i := range times {
 		w.later(time.Duration(i)*pause, func() {
-			for _, c := range n.link.all() {
+			n.link.each(func(c *connection) {
 				if c.peer != nil && c.peer.Listens() {
 					c.cut(true)
 				}
-			}
+			})
 		})
 	}
 }

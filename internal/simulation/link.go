@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"slices"
@@ -12,6 +13,7 @@ import (
 // link is a node's way to the store.
 type link struct {
 	agenda *agenda
+	name   string // of the node
 	dice   dice
 
 	mu          sync.Mutex // guards what follows, which Dial and Write see too
@@ -25,7 +27,9 @@ type link struct {
 // usual is about how long bytes are under way in one direction.
 const usual = 300 * time.Microsecond
 
-func newLink(a *agenda, d dice) *link { return &link{agenda: a, dice: d, delay: usual} }
+func newLink(a *agenda, name string, d dice) *link {
+	return &link{agenda: a, name: name, dice: d, delay: usual}
+}
 
 // Dial connects to where the link leads. It never waits: the bytes do.
 func (l *link) Dial(context.Context, string, string) (net.Conn, error) {
@@ -39,20 +43,22 @@ func (l *link) Dial(context.Context, string, string) (net.Conn, error) {
 	return c, nil
 }
 
-// send has so many bytes arrive in a while.
-func (l *link) send(d *direction, size int, arrive func()) {
+// send has bytes arrive in a while.
+func (l *link) send(d *direction, b []byte, arrive func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	text := string(b)
+	what := purpose(text)
+	d.sent = mix(d.sent, what)
 	if d.lost {
 		return
 	}
-	now := time.Now()
-	at := now.Add(l.dice.duration(2*l.delay, uint64(size)))
+	at := time.Now().Add(l.dice.duration(2*l.delay, what))
 	if !at.After(d.last) {
 		at = d.last.Add(1)
 	}
 	d.last = at
-	l.agenda.at(at, arrive)
+	l.agenda.at(at, l.name+": "+text, arrive)
 }
 
 // arriveUp takes in bytes at the store's end; none: the node's end was closed.
@@ -80,7 +86,7 @@ func (l *link) arriveDown(c *connection, b []byte) {
 // release lets go what was held back.
 func (l *link) release() {
 	l.stalledUp, l.stalledDown = false, false
-	for _, c := range l.all() {
+	l.each(func(c *connection) {
 		up, down := c.up.held, c.down.held
 		c.up.held, c.down.held = nil, nil
 		for _, b := range up {
@@ -89,14 +95,25 @@ func (l *link) release() {
 		for _, b := range down {
 			l.arriveDown(c, b)
 		}
-	}
+	})
 }
 
 // all returns the link's connections, in the order in which they were made.
+// Those of one moment differ by what was sent, not by who was faster.
 func (l *link) all() []*connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.connections)
+	return slices.SortedStableFunc(slices.Values(l.connections), func(a, b *connection) int {
+		return cmp.Or(a.made.Compare(b.made), cmp.Compare(a.up.sent, b.up.sent))
+	})
+}
+
+// each does something to each of the link's connections, a nanosecond after the
+// other: who notices at one moment does what it does next in any order.
+func (l *link) each(do func(*connection)) {
+	for i, c := range l.all() {
+		l.agenda.in(time.Duration(i), l.name, func() { do(c) })
+	}
 }
 
 func (l *link) forget(c *connection) {

@@ -52,7 +52,7 @@ func (n *node) start() {
 		w.fault("node %d: %v", n.number, err)
 		return
 	}
-	l := &life{node: n, bus: &ear{Bus: bus}, knows: map[*fact]struct{}{}}
+	l := &life{node: n, bus: &ear{Bus: bus, dice: dice}, knows: map[*fact]struct{}{}}
 	l.hub = hub.New(l.bus, w.small)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -60,7 +60,7 @@ func (n *node) start() {
 	l.stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
-			w.agenda.in(0, func() { w.fault("the hub of node %d ended: %v", n.number, err) })
+			w.agenda.in(0, n.link.name, func() { w.fault("the hub of node %d ended: %v", n.number, err) })
 		}
 		bus.Close()
 	}

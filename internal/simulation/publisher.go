@@ -54,7 +54,7 @@ func (p *publisher) draw() (batch []*message) {
 	for i := range topics {
 		topics[i] = p.world.topics[p.rng.IntN(len(p.world.topics))]
 	}
-	p.world.agenda.wait(func() {
+	p.world.agenda.wait(p.name, func() {
 		for _, t := range topics {
 			m := p.world.newMessage(t)
 			m.seq, p.seq = p.seq, p.seq+1
@@ -84,7 +84,7 @@ func (p *publisher) send(ctx context.Context, batch []*message) bool {
 			messages[i].Producer, messages[i].Seq = p.name, m.seq
 		}
 	}
-	w.agenda.wait(func() {
+	w.agenda.wait(p.name, func() {
 		if to = w.nodes[pick].life; to == nil {
 			return
 		}
@@ -106,7 +106,7 @@ func (p *publisher) send(ctx context.Context, batch []*message) bool {
 	receipts, err := to.bus.Publish(timed, messages)
 	took := time.Since(began)
 	done := false
-	w.agenda.wait(func() {
+	w.agenda.wait(p.name, func() {
 		if took > limit+slack {
 			w.fault("%s waited %v for an answer", p.name, took)
 		}

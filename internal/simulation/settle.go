@@ -15,7 +15,7 @@ func (w *world) settle() {
 		return
 	}
 	time.Sleep(4 * w.beat) // reports of losses come with beats
-	w.agenda.wait(func() {
+	w.agenda.wait(itself, func() {
 		for _, n := range w.nodes {
 			c := w.newClient(len(w.clients))
 			c.name = fmt.Sprint("newcomer at node ", n.number)
@@ -28,11 +28,11 @@ func (w *world) settle() {
 		c.slow, c.mouth = time.Millisecond, 1<<20
 	}
 	var goal event.Position
-	w.agenda.wait(func() { goal = w.primary.era.clock })
+	w.agenda.wait(itself, func() { goal = w.primary.era.clock })
 	w.until(30*time.Second, "all clients have everything", func() bool {
 		return !slices.ContainsFunc(w.clients, func(c *client) bool { return !c.through(w.primary.era, goal) })
 	})
-	w.agenda.wait(func() {
+	w.agenda.wait(itself, func() {
 		w.checkTold()
 		for _, c := range w.clients {
 			if c.view != nil {

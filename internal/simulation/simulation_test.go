@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "run this seed alone, and tell all that happens")
+	first = flag.Uint64("first", 1, "the first of the seeds to run")
 	seeds = flag.Uint64("seeds", 50, "how many seeds to run")
 )
 
@@ -28,14 +30,30 @@ func TestSimulation(t *testing.T) {
 		judge(t, *seed, v)
 		return
 	}
-	var last atomic.Uint64
+	var next atomic.Uint64
 	for worker := range runtime.GOMAXPROCS(0) {
 		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
 			t.Parallel()
-			for n := last.Add(1); n <= *seeds; n = last.Add(1) {
-				judge(t, n, run(t, n, lua, false))
+			for n := next.Add(1) - 1; n < *seeds; n = next.Add(1) - 1 {
+				judge(t, *first+n, run(t, *first+n, lua, false))
 			}
 		})
+	}
+}
+
+// TestSeedRepeats makes some runs again and again: whatever happened in one has
+// to happen in all.
+func TestSeedRepeats(t *testing.T) {
+	t.Parallel()
+	lua := fakeredis.NewLua()
+	for _, n := range []uint64{7, 21, 28, 77, 80, 17820} {
+		once := run(t, n, lua, true)
+		for range 3 {
+			if again := run(t, n, lua, true); !slices.Equal(again.Trace, once.Trace) {
+				t.Errorf("-seed=%d: another run was another one", n)
+				break
+			}
+		}
 	}
 }
 

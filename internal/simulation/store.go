@@ -81,7 +81,7 @@ func (s *store) receive(c *connection, b []byte) {
 	}
 	if c.peer == nil {
 		c.peer = s.server.Accept(func(answer []byte) {
-			c.link.send(&c.down, len(answer), func() { c.link.arriveDown(c, answer) })
+			c.link.send(&c.down, answer, func() { c.link.arriveDown(c, answer) })
 		})
 	}
 	if !c.peer.Receive(b) {
@@ -128,11 +128,11 @@ func (s *store) die() {
 // cut breaks all connections to the store.
 func (s *store) cut(reset bool) {
 	for _, n := range s.world.nodes {
-		for _, c := range n.link.all() {
+		n.link.each(func(c *connection) {
 			if c.store == s {
 				c.cut(reset)
 			}
-		}
+		})
 	}
 }
 

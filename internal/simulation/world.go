@@ -45,6 +45,9 @@ type world struct {
 	faults   []string
 }
 
+// itself is the world's name among those who have things done.
+const itself = "world"
+
 // random returns a source for one purpose.
 func (w *world) random(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(w.seed, purpose)) }
 
@@ -109,15 +112,15 @@ func (w *world) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var agenda sync.WaitGroup
 	agenda.Go(func() { w.agenda.run(ctx) })
-	w.agenda.wait(w.populate)
+	w.agenda.wait(itself, w.populate)
 	if w.until(20*time.Second, "the nodes are ready", w.ready) {
 		w.live()
 		w.settle()
 	}
-	w.agenda.wait(w.end)
+	w.agenda.wait(itself, w.end)
 	w.ending.Wait()
 	time.Sleep(time.Second) // go-redis looks once a second whether its client was closed
-	w.agenda.wait(func() {})
+	w.agenda.wait(itself, func() {})
 	cancel()
 	agenda.Wait()
 }
@@ -126,7 +129,7 @@ func (w *world) run() {
 func (w *world) populate() {
 	w.primary = w.newStore(image{}, 0)
 	for i := range 2 + w.rng.IntN(2) {
-		n := &node{world: w, number: i + 1, link: newLink(w.agenda, w.dice(10+uint64(i)))}
+		n := &node{world: w, number: i + 1, link: newLink(w.agenda, fmt.Sprint("node ", i+1), w.dice(10+uint64(i)))}
 		n.link.lead(w.primary)
 		w.nodes = append(w.nodes, n)
 		n.start()
@@ -159,7 +162,7 @@ func (w *world) until(patience time.Duration, what string, holds func() bool) bo
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		var is bool
 		late := time.Now().After(deadline)
-		w.agenda.wait(func() {
+		w.agenda.wait(itself, func() {
 			if is = holds(); !is && late {
 				w.fault("in vain it is waited until %s", what)
 			}
@@ -193,10 +196,10 @@ func (w *world) live() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var publishers sync.WaitGroup
-	w.agenda.wait(func() {
+	w.agenda.wait(itself, func() {
 		w.traffic = time.Now().Add(time.Second + time.Duration(w.rng.Int64N(int64(6*time.Second))))
 		for _, c := range w.clients {
-			w.agenda.in(c.dice.duration(3*time.Second, 6), c.come)
+			w.agenda.in(c.dice.duration(3*time.Second, 6), c.name, c.come)
 		}
 		w.plan()
 		for i := range 2 + w.rng.IntN(3) {
@@ -206,7 +209,7 @@ func (w *world) live() {
 		}
 	})
 	time.Sleep(time.Until(w.traffic))
-	w.agenda.wait(w.heal)
+	w.agenda.wait(itself, w.heal)
 	stop := time.AfterFunc(time.Minute, cancel)
 	defer stop.Stop()
 	publishers.Wait()
@@ -225,7 +228,7 @@ func (c *client) come() {
 	} else if !w.healed && c.dice.below(3, 8) == 0 {
 		c.hangUp()
 	}
-	c.world.agenda.in(100*time.Millisecond+c.dice.duration(3*time.Second, 9), c.come)
+	c.world.agenda.in(100*time.Millisecond+c.dice.duration(3*time.Second, 9), c.name, c.come)
 }
 
 // end ends all that lives.
