@@ -110,6 +110,9 @@ func (f *feed) take(ctx context.Context, sub *subscription, text string) error {
 	}
 	f.heard = time.Now()
 	f.bus.counts.heard.Add(1)
+	if f.bus.accord.hear(a.rules) {
+		f.bus.counts.discords.Add(1)
+	}
 	switch {
 	case a.epoch != f.clock.Epoch || a.run != sub.run:
 		return errTurned
@@ -122,7 +125,7 @@ func (f *feed) take(ctx context.Context, sub *subscription, text string) error {
 	f.bus.witness.follow(f.clock)
 	f.sink.Feed(event.Stretch{Clock: f.clock, Events: a.events, Losses: a.losses})
 	for _, e := range a.events {
-		f.bus.witness.note(e.Topic, e.Cursor())
+		f.bus.note(e.Kind, e.Topic, e.Cursor())
 	}
 	return nil
 }
