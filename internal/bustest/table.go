@@ -1,6 +1,7 @@
 package bustest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -136,6 +137,20 @@ func tableBytesAreLimited(t *testing.T, open Open) {
 	if got := all(t, bus, "table.x"); len(got) != 3 || !got[1].Deletes() {
 		t.Errorf("%d entries are left: %.100v", len(got), got)
 	}
+	// However little room is left, keys can be deleted, and the topic ended.
+	fits := 0
+	for step := 16_384; step > 0; step /= 2 {
+		_, err := bus.Publish(t.Context(), []event.Message{set("table.y", "a", value(fits+step))})
+		if err == nil {
+			fits += step
+		} else if _, full := errors.AsType[*event.TableFullError](err); !full {
+			t.Fatal(err)
+		}
+	}
+	if fits < 15_000 || fits > 20_000 {
+		t.Errorf("%d bytes fit", fits)
+	}
+	publish(t, bus, set("table.y", "a", value(fits)), del("table.y", "never"), end("table.y", event.Failed))
 }
 
 // tablePagesAddUp reads a table in pieces while its entries come late and
@@ -198,6 +213,24 @@ func deletionsAreLimited(t *testing.T, open Open) {
 	equal(t, "up to the first one", cells(page.Events), want[:1])
 	if page.Upto != deleted[0] || len(page.Gaps) != 1 || page.Gaps[0].Position.After(deleted[0]) {
 		t.Errorf("a range that ends within what is gone: %+v", page)
+	}
+}
+
+// oldestDeletionsGo has deletions of one moment, whose keys are in another order.
+func oldestDeletionsGo(t *testing.T, open Open) {
+	bus := open(t, wide())()
+	var batch []event.Message
+	var want []string
+	for i := range tableKeys + 3 {
+		key := fmt.Sprint("k", 7*i%(tableKeys+3))
+		batch = append(batch, del("table.x", key))
+		want = append(want, key+"=null")
+	}
+	r := publish(t, bus, batch...)
+	page := history(t, bus, event.Range{Topic: "table.x", Upto: now(t, bus)})
+	equal(t, "deletions", cells(page.Events), want[3:])
+	if len(page.Gaps) != 1 || page.Gaps[0].Position != r[2].Cursor.Position {
+		t.Errorf("the gaps are %+v, want one at %v", page.Gaps, r[2].Cursor.Position)
 	}
 }
 
