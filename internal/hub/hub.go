@@ -94,6 +94,8 @@ type Hub struct {
 	mu   sync.RWMutex
 	logs map[event.Topic]*log
 
+	watches watches
+
 	idleMu sync.Mutex
 	idle   []idleLog // logs that lost their last subscriber, in that order
 
@@ -108,7 +110,7 @@ type idleLog struct {
 // New returns a Hub over the bus. It does nothing until Run.
 func New(bus Bus, o Options) *Hub {
 	return &Hub{bus: bus, options: o.withDefaults(), ready: make(chan struct{}),
-		began: time.Now(), reads: newReads(), logs: map[event.Topic]*log{}}
+		began: time.Now(), reads: newReads(), logs: map[event.Topic]*log{}, watches: newWatches()}
 }
 
 // Run runs the hub until ctx ends, and then returns nil when all that it
@@ -154,10 +156,14 @@ func (h *Hub) Feed(s event.Stretch) {
 	}
 	if s.Broken && mark != nil {
 		h.mend(s, mark.clock)
+		h.watches.mend(s, h)
 		h.counts.repairs.Add(1)
 	}
 	for _, e := range s.Events {
 		h.append(&frame{event: e}, complete)
+		if e.End != "" {
+			h.watches.tell(e.Topic, e.End)
+		}
 	}
 	for _, l := range s.Losses {
 		f := holeFrame(l.Topic, l.Gap)

@@ -34,6 +34,8 @@ type log struct {
 	wants  map[*Subscriber]want // who waits for which page
 	queued bool                 // in reads, or in a worker's hands
 	ahead  ahead                // how far the next read goes
+
+	ending ending
 }
 
 func newLog(t event.Topic, now event.Clock) *log {
@@ -59,10 +61,11 @@ func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 	if l.head == len(l.frames) && !prev.After(l.floor) {
 		l.floor, l.proven = prev, true // nothing of the topic lay between
 	}
+	l.observe(f, h)
 	l.frames = append(l.frames, f)
 	l.bytes += f.size()
 	h.bytes.Add(int64(f.size()))
-	for l.over(h) {
+	for l.overfull(h) {
 		old := l.frames[l.head]
 		l.floor, l.proven = old.position(), true
 		l.bytes -= old.size()
@@ -96,11 +99,15 @@ func (l *log) restart(floor event.Position, h *Hub) {
 func (l *log) mend(base event.Position, to event.Clock, intact bool, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	before := l.epoch
 	if l.epoch != to.Epoch {
 		l.epoch, l.pages, l.ahead = to.Epoch, nil, ahead{}
 	}
 	if len(behind(l.frames[l.head:], base)) > 0 {
 		intact = false // the store lost what was fed
+	}
+	if !intact || l.epoch != before && !l.ending.endedBy(base) {
+		l.doubt(h)
 	}
 	if intact {
 		l.floor = event.Earliest(l.floor, base)
@@ -110,9 +117,9 @@ func (l *log) mend(base event.Position, to event.Clock, intact bool, h *Hub) boo
 	return l.touch()
 }
 
-// over reports whether the log has to give up its oldest frame: for its own
+// overfull reports whether the log has to give up its oldest frame: for its own
 // limits, or because all logs together are too large and this one grows.
-func (l *log) over(h *Hub) bool {
+func (l *log) overfull(h *Hub) bool {
 	n := len(l.frames) - l.head
 	return n > h.options.LogFrames || n > 1 && (l.bytes > h.options.LogBytes || h.bytes.Load() > int64(h.options.LogsBytes))
 }
@@ -122,6 +129,11 @@ func (l *log) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched = false
+	l.rouse()
+}
+
+// rouse is wake for those who hold l.mu.
+func (l *log) rouse() {
 	for _, s := range l.subscribers {
 		if s.armed.CompareAndSwap(true, false) {
 			s.waker.Wake(s)
@@ -166,7 +178,9 @@ type view struct {
 func (l *log) view(s *Subscriber, src *source, after event.Position, now event.Clock) (view, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	src.end = l.ending.at
 	if !l.floor.After(after) {
+		l.inquire(s, src)
 		src.page = nil
 		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
 	}

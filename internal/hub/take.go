@@ -17,7 +17,7 @@ const (
 	// Behind: what comes next is being read from the bus. The waker is
 	// called when it is there.
 	Behind
-	// Ended: there will be nothing more.
+	// Ended: there will be nothing more. Complete tells why.
 	Ended
 )
 
@@ -28,7 +28,7 @@ const (
 func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 	s.armed.Store(false)
 	s.taken.Live = event.Position{}
-	if s.closed.Load() {
+	if s.closed.Load() || s.over {
 		return dst, Ended
 	}
 	if !s.settled && !s.settle() {
@@ -56,6 +56,9 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 			continue // that page is done with; on to what comes next
 		}
 		s.live = true
+		if s.over = s.ended(); s.over {
+			return dst, Ended
+		}
 		s.armed.Store(true)
 		if s.hub.mark.Load() == mark {
 			return dst, Idle
