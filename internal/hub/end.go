@@ -46,7 +46,7 @@ func (l *log) doubt(h *Hub) {
 // came back and needs no page of the history, which would tell. Nobody waits for
 // the answer. l.mu is held.
 func (l *log) inquire(s *Subscriber, src *source) {
-	if l.ending.known || !src.opened.IsZero() {
+	if l.ending.known || !src.opened.IsZero() || l.kind == event.KindEphemeral {
 		return
 	}
 	l.ending.known = true
@@ -63,24 +63,30 @@ func (l *log) inDoubt() int {
 // learnEnd takes in what a page of the present epoch says, unless there is a
 // doubt that is newer.
 func (l *log) learnEnd(answer event.Page, doubts int) {
-	at := event.Position{}
-	if answer.End != nil {
-		at = answer.End.Position
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	at, kind := event.Position{}, l.kind
+	if n := len(answer.Events); n > 0 {
+		kind = answer.Events[n-1].Kind
+	}
+	if answer.End != nil {
+		at, kind = answer.End.Position, answer.End.Kind
+	}
 	if answer.Epoch == l.epoch {
-		l.conclude(at, doubts)
+		l.conclude(at, kind, doubts)
 	}
 }
 
-// conclude takes in where the topic has ended, which is as old as the doubts are.
-// What was fed meanwhile is newer. l.mu is held.
-func (l *log) conclude(at event.Position, doubts int) {
+// conclude takes in where the topic has ended and what kind it is of, which is as
+// old as the doubts are. What was fed meanwhile is newer. l.mu is held.
+func (l *log) conclude(at event.Position, k event.Kind, doubts int) {
 	if l.ending.doubts != doubts {
 		return
 	}
 	l.ending.known = true
+	if l.ending.fed.IsZero() {
+		l.kind = k
+	}
 	if at.IsZero() || l.ending.fed.After(at) || l.ending.at == at {
 		return
 	}
@@ -100,9 +106,12 @@ func (h *Hub) ask(ctx context.Context, t event.Topic) error {
 	if l != nil {
 		doubts = l.inDoubt()
 	}
-	info, _, err := h.bus.Topic(ctx, t)
+	info, found, err := h.bus.Topic(ctx, t)
 	if err != nil {
 		return err
+	}
+	if !found {
+		info.Kind = h.options.Rules.Of(t).Kind
 	}
 	at := event.Position{}
 	if info.Status != "" {
@@ -112,7 +121,7 @@ func (h *Hub) ask(ctx context.Context, t event.Topic) error {
 	if l != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.conclude(at, doubts)
+		l.conclude(at, info.Kind, doubts)
 	}
 	return nil
 }

@@ -91,6 +91,17 @@ func (b *scripted) end(topic event.Topic) *event.Event {
 	return nil
 }
 
+// pass feeds events of an ephemeral topic: nothing is kept of them.
+func (b *scripted) pass(topic event.Topic, texts ...string) (events []event.Event) {
+	b.mu.Lock()
+	for _, text := range texts {
+		events = append(events, event.Event{Epoch: b.clock.Epoch, Position: b.tick(), Topic: topic, Kind: event.KindEphemeral, Data: event.Data{Text: text}})
+	}
+	b.mu.Unlock()
+	b.sink.Feed(event.Stretch{Clock: b.clock, Events: events})
+	return events
+}
+
 // publish puts and feeds.
 func (b *scripted) publish(topic event.Topic, texts ...string) []event.Event {
 	events := b.put(topic, texts...)

@@ -170,7 +170,7 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 		f := v.frames[0]
 		v.frames = v.frames[1:]
 		switch {
-		case !f.hole():
+		case !f.hole() && s.asked(f):
 			live = f
 		case s.missed(v.source, f):
 			gaps = append(gaps, s.notice(v.source, f))
@@ -178,6 +178,12 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 	}
 	s.cursor.Position = p
 	return s.appendFrame(s.appendGaps(dst, gaps, live == nil), live)
+}
+
+// asked reports whether the stream is for those who were there when the event
+// came: of an ephemeral topic nothing belongs to an opening replay.
+func (s *Subscriber) asked(f *frame) bool {
+	return f.event.Kind != event.KindEphemeral || f.position().After(s.cursor.Opened)
 }
 
 // missed reports whether the frame is a hole that is to be told. What was gone
@@ -234,11 +240,13 @@ func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
 }
 
 // reportLost says for each topic that what the client had seen is of no use
-// here.
+// here. Of ephemeral ones it is not missed.
 func (s *Subscriber) reportLost(dst [][]byte) [][]byte {
-	gaps := make([]GapNotice, len(s.sources))
-	for i := range s.sources {
-		gaps[i] = GapNotice{Topic: s.sources[i].log.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()}
+	var gaps []GapNotice
+	for _, src := range s.sources {
+		if !src.log.isEphemeral() {
+			gaps = append(gaps, GapNotice{Topic: src.log.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()})
+		}
 	}
 	s.lost = ""
 	return s.appendGaps(dst, gaps, true)
