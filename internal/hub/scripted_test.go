@@ -1,32 +1,28 @@
 package hub_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"strings"
+	"slices"
 	"sync"
-	"testing"
-	"testing/synctest"
 
 	"tickertape/internal/event"
-	"tickertape/internal/hub"
-	"tickertape/internal/sse"
 )
 
 // scripted is a store, and a feed of it, of which a test says what they do:
 // what is put is in the history, and what is fed of it the test decides.
 type scripted struct {
-	mu    sync.Mutex
-	clock event.Clock
-	kept  map[event.Topic][]event.Event
-	gaps  map[event.Topic][]event.Gap
-	last  map[event.Topic]event.Position
-	reads int
-	gate  chan struct{} // what is read is answered when it is closed
-	held  chan struct{} // what is asked for is read when it is closed
-	sink  event.Sink
-	ready chan struct{}
+	mu        sync.Mutex
+	clock     event.Clock
+	kept      map[event.Topic][]event.Event
+	gaps      map[event.Topic][]event.Gap
+	last      map[event.Topic]event.Position
+	reads     int // of the history
+	lists     int // of active topics
+	forgotten event.Position
+	gate      chan struct{} // what is read is answered when it is closed
+	held      chan struct{} // what is asked for is read when it is closed
+	sink      event.Sink
+	ready     chan struct{}
 }
 
 func newScripted() *scripted {
@@ -60,6 +56,44 @@ func (b *scripted) put(topic event.Topic, texts ...string) (events []event.Event
 		b.last[topic] = e.Position
 		events = append(events, e)
 	}
+	return events
+}
+
+// finish puts and feeds the topic's end.
+func (b *scripted) finish(topic event.Topic, status event.Status) event.Event {
+	e := b.unheard(topic, status)
+	b.sink.Feed(event.Stretch{Clock: b.clock, Events: []event.Event{e}})
+	return e
+}
+
+// unheard puts the topic's end, and does not feed it.
+func (b *scripted) unheard(topic event.Topic, status event.Status) event.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := event.NewEnd(topic, event.KindLog, status)
+	e.Epoch, e.Position, e.Prev = b.clock.Epoch, b.tick(), b.last[topic]
+	b.kept[topic] = append(b.kept[topic], e)
+	b.last[topic] = e.Position
+	return e
+}
+
+// end returns the topic's end, if that is the last that it has.
+func (b *scripted) end(topic event.Topic) *event.Event {
+	list := b.kept[topic]
+	if n := len(list); n > 0 && list[n-1].End != "" {
+		return &list[n-1]
+	}
+	return nil
+}
+
+// pass feeds events of an ephemeral topic: nothing is kept of them.
+func (b *scripted) pass(topic event.Topic, texts ...string) (events []event.Event) {
+	b.mu.Lock()
+	for _, text := range texts {
+		events = append(events, event.Event{Epoch: b.clock.Epoch, Position: b.tick(), Topic: topic, Kind: event.KindEphemeral, Data: event.Data{Text: text}})
+	}
+	b.mu.Unlock()
+	b.sink.Feed(event.Stretch{Clock: b.clock, Events: events})
 	return events
 }
 
@@ -133,7 +167,7 @@ func (b *scripted) History(_ context.Context, r event.Range) (event.Page, error)
 		b.mu.Lock()
 	}
 	gate := b.gate
-	page := event.Page{Epoch: b.clock.Epoch, After: r.After, Upto: r.Upto}
+	page := event.Page{Epoch: b.clock.Epoch, After: r.After, Upto: r.Upto, End: b.end(r.Topic)}
 	for _, e := range b.kept[r.Topic] {
 		if e.Position.After(r.After) && !e.Position.After(r.Upto) {
 			page.Events = append(page.Events, e)
@@ -149,6 +183,11 @@ func (b *scripted) History(_ context.Context, r event.Range) (event.Page, error)
 		}
 	}
 	b.reach(&page, r)
+	if r.Limit > 0 && len(page.Events) > r.Limit {
+		page.Events = page.Events[:r.Limit]
+		page.Upto = page.Events[r.Limit-1].Position
+		page.Gaps = slices.DeleteFunc(page.Gaps, func(g event.Gap) bool { return g.Position.After(page.Upto) })
+	}
 	b.mu.Unlock()
 	if gate != nil {
 		<-gate
@@ -184,64 +223,29 @@ func (b *scripted) Topics(context.Context, *event.Selector, event.Topic, int) ([
 	return nil, errAway
 }
 
-func (b *scripted) Topic(context.Context, event.Topic) (event.TopicInfo, bool, error) {
-	return event.TopicInfo{}, false, errAway
+func (b *scripted) Topic(_ context.Context, t event.Topic) (event.TopicInfo, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	info := event.TopicInfo{Topic: t, Last: event.Cursor{Epoch: b.clock.Epoch, Position: b.last[t]}}
+	if end := b.end(t); end != nil {
+		info.Status = end.End
+	}
+	return info, len(b.kept[t]) > 0, nil
+}
+
+// Active lists in no order.
+func (b *scripted) Active(_ context.Context, match event.Selector, since event.Position, limit int) (event.Activity, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lists++
+	a := event.Activity{Epoch: b.clock.Epoch, Forgotten: b.forgotten}
+	for t, last := range b.last {
+		if len(a.Topics) < limit && last.After(since) && match.Match(t) {
+			a.Topics = append(a.Topics, t)
+		}
+	}
+	return a, nil
 }
 
 func (b *scripted) Ready() error { return nil }
 func (b *scripted) Name() string { return "scripted" }
-
-// inScript runs a test with a hub over a scripted store, in a bubble.
-func inScript(t *testing.T, o hub.Options, test func(*testing.T, *scripted, *hub.Hub)) {
-	t.Helper()
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newScripted()
-		h, end := run(t, b, o)
-		defer end()
-		<-b.ready
-		test(t, b, h)
-	})
-}
-
-// told takes all there is, and says it in words: an event's text, a gap's
-// topic and reason.
-func told(t *testing.T, s *hub.Subscriber) string {
-	t.Helper()
-	d := sse.NewDecoder(strings.NewReader(texts(s)), 1<<20)
-	var words []string
-	for {
-		got, err := d.Next()
-		if err != nil {
-			return strings.Join(words, " ")
-		}
-		if got.Name != hub.GapEvent {
-			words = append(words, got.Data)
-			continue
-		}
-		var n hub.GapNotice
-		if err := json.Unmarshal([]byte(got.Data), &n); err != nil {
-			t.Fatal(err)
-		}
-		words = append(words, string(n.Topic)+":"+string(n.Reason))
-	}
-}
-
-func expect(t *testing.T, what string, s *hub.Subscriber, want string) {
-	t.Helper()
-	if got := told(t, s); got != want {
-		t.Errorf("%s: got %q, want %q", what, got, want)
-	}
-}
-
-// takeOne takes one block and returns it.
-func takeOne(s *hub.Subscriber) string {
-	blocks, state := s.Take(nil, 1)
-	if state == hub.Behind {
-		synctest.Wait()
-		blocks, _ = s.Take(nil, 1)
-	}
-	return string(bytes.Join(blocks, nil))
-}
-
-func from(e event.Event) hub.Start { return hub.Start{Cursor: e.Cursor().String()} }
