@@ -20,6 +20,7 @@ const (
 	BodyRaw    = "raw"    // the data itself
 	BodyNDJSON = "ndjson" // a message a line
 	BodySSE    = "sse"    // a message an event
+	BodyEnd    = "end"    // the end or cancel of a topic, by an address of its own
 	BodyOther  = "other"  // none of these: refused
 )
 
@@ -37,6 +38,8 @@ type PublishStats struct {
 	Messages map[Messages]uint64
 	Requests map[Requests]uint64 // that were answered
 	Open     int                 // streams on their way in
+	// FullTables are refusals since a table has as much as it may.
+	FullTables uint64
 }
 
 // Messages are those that came by one kind of body and ended in one way.
@@ -53,6 +56,7 @@ type publishCounts struct {
 	mu       sync.Mutex
 	messages map[Messages]uint64
 	requests map[Requests]uint64
+	full     uint64 // tables
 }
 
 func newPublishCounts() publishCounts {
@@ -65,28 +69,39 @@ func (t *publishCounts) message(body, outcome string, n int) {
 	t.messages[Messages{body, outcome}] += uint64(n)
 }
 
-// countRequest counts a publish when it has been answered.
-func (s *Server) countRequest(c *gin.Context) {
-	c.Next()
-	if c.Request.Method != http.MethodPost {
-		return
+// refusal counts a table that was full.
+func (t *publishCounts) refusal(err error) {
+	if _, ok := errors.AsType[*event.TableFullError](err); ok {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.full++
 	}
-	s.counts.mu.Lock()
-	defer s.counts.mu.Unlock()
-	s.counts.requests[Requests{bodyOf(c.Request.Header), c.Writer.Status()}]++
+}
+
+// countRequests counts publishes when they have been answered, by their kind of
+// body.
+func (s *Server) countRequests(body func(http.Header) string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Next()
+		if c.Request.Method != http.MethodPost {
+			return
+		}
+		s.counts.mu.Lock()
+		defer s.counts.mu.Unlock()
+		s.counts.requests[Requests{body(c.Request.Header), c.Writer.Status()}]++
+	}
 }
 
 // PublishStats returns what was counted.
 func (s *Server) PublishStats() PublishStats {
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
-	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count()}
+	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count(), FullTables: s.counts.full}
 }
 
-// store hands messages of one request to the bus, and counts what becomes of
-// them.
-func (s *Server) store(ctx context.Context, h http.Header, messages []event.Message) ([]event.Receipt, error) {
-	body := bodyOf(h)
+// store hands messages of one request with that kind of body to the bus, and
+// counts what becomes of them.
+func (s *Server) store(ctx context.Context, body string, messages []event.Message) ([]event.Receipt, error) {
 	receipts, err := s.bus.Publish(ctx, messages)
 	if err != nil {
 		n := len(messages)
@@ -94,6 +109,7 @@ func (s *Server) store(ctx context.Context, h http.Header, messages []event.Mess
 			n = 1 // a stream tries those before it again, and drops the others
 		}
 		s.counts.message(body, outcomeOf(err), n)
+		s.counts.refusal(err)
 		return nil, err
 	}
 	duplicates := 0
