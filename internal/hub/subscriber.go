@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,7 @@ type Subscriber struct {
 	after *string // the client's cursor then
 
 	live  bool // has once had everything there was
+	over  bool // all its topics have ended
 	taken Taken
 	armed atomic.Bool // idle: the feed should wake it
 }
@@ -68,6 +70,9 @@ type source struct {
 	told event.Position // holes that end up to here have been told
 	last int            // from has to be found first: it lies before so many events
 	page *page          // of the history, while it is needed; under log.mu
+
+	end    event.Position // of the topic, as of the last view; zero: none is known
+	opened event.Position // ends up to here do not count: the stream has not told of them
 }
 
 // Opening is what a stream begins with.
@@ -90,10 +95,10 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	// all of them reach back to.
 	s.begin(r.From, h.mark.Load())
 	for i := range s.sources {
-		s.sources[i].last = s.cursor.Last
+		s.sources[i].begin(r.From, s.cursor)
 	}
 	if !s.settled {
-		h.reads.push(nil, s)
+		h.reads.push(task{judge: []*Subscriber{s}})
 	}
 	return s, nil
 }
@@ -115,11 +120,33 @@ func (s *Subscriber) begin(from Start, mark *watermark) {
 	case from.Last > 0:
 		s.cursor = replay
 		s.cursor.Last = from.Last
+	case s.hasTables():
+		s.cursor = replay
+		s.cursor.Tables = true
 	default:
 		s.cursor = now
 	}
 	s.settled, s.epochs = true, mark.epochs
 	s.opening.ID = s.cursor.String()
+}
+
+// hasTables reports whether one of the topics is known to be a table: a stream
+// that starts now begins with that as it stands.
+func (s *Subscriber) hasTables() bool {
+	return slices.ContainsFunc(s.sources, func(src source) bool { return src.log.is(event.KindLatest) })
+}
+
+// begin lets the source of a stream begin that starts like that, at the cursor.
+func (src *source) begin(from Start, at event.Cursor) {
+	src.last = at.Last
+	switch {
+	case at.Replaying() && at.Tables:
+		if !src.log.is(event.KindLatest) {
+			src.from, src.opened = at.Opened, at.Opened
+		}
+	case from == Start{}:
+		src.opened = at.Position
+	}
 }
 
 // resume begins at a client's cursor. Unless it is ahead of the watermark, or
@@ -223,7 +250,7 @@ func (s *Subscriber) clip(end event.Position) {
 	s.cursor.Opened = event.Earliest(s.cursor.Opened, end)
 	for i := range s.sources {
 		src := &s.sources[i]
-		src.from, src.told = event.Earliest(src.from, end), event.Earliest(src.told, end)
+		src.from, src.told, src.opened = event.Earliest(src.from, end), event.Earliest(src.told, end), event.Earliest(src.opened, end)
 	}
 }
 
