@@ -13,7 +13,7 @@ func ofEpochs() []Defect {
 		{
 			Name:  "epoch-unnoticed",
 			About: "a server that came back older passes for the one before: neither run_id nor clock is compared",
-			Edits: []Edit{{publishLua, `local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)`,
+			Edits: []Edit{{callLua, `local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)`,
 				`local turns = not epoch`}},
 			Cases: []string{"redis-rdb"},
 		},
@@ -28,25 +28,8 @@ func ofEpochs() []Defect {
 		{
 			Name:  "losses-unannounced",
 			About: "losses are written down and not announced to streams that are past them",
-			Edits: []Edit{{publishLua, `      part(m.at)
-      part(prev)
-      part(t.name)
-      part(m.kind)
-      part(m.name)
-      part(m.key)
-      part(m.data)
-      announced = announced + 1
-`, `      if m.kind ~= 'l' then
-        part(m.at)
-        part(prev)
-        part(t.name)
-        part(m.kind)
-        part(m.name)
-        part(m.key)
-        part(m.data)
-        announced = announced + 1
-      end
-`}},
+			Edits: []Edit{{storeLua, `  announce(at, prev, t.name, 'l', m.name, '', m.data)
+`, ``}},
 			Cases: []string{"late-witness"},
 		},
 		{
@@ -54,7 +37,7 @@ func ofEpochs() []Defect {
 			About: "topics that came back whole are reported as lost too",
 			Edits: []Edit{
 				{witnessGo, `case l.epoch == w.clock.Epoch, known && !position.After(end):`, `case l.epoch == w.clock.Epoch || known && false && position.After(end):`},
-				{publishLua, `    return after(p, ended)
+				{verdictsLua, `    return after(p, ended)
 `, `    return true
 `},
 			},
@@ -63,7 +46,7 @@ func ofEpochs() []Defect {
 		{
 			Name:  "wire-unwitnessed",
 			About: "a node remembers what it was acknowledged, and not what it heard from others",
-			Edits: []Edit{{feedGo, `		f.bus.witness.note(e.Topic, e.Cursor())
+			Edits: []Edit{{feedGo, `		f.bus.note(e.Kind, e.Topic, e.Cursor())
 `, `		_ = e
 `}},
 			Cases: []string{"hearsay"},
