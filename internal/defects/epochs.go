@@ -13,7 +13,7 @@ func ofEpochs() []Defect {
 		{
 			Name:  "epoch-unnoticed",
 			About: "a server that came back older passes for the one before: neither run_id nor clock is compared",
-			Edits: []Edit{{publishLua, `local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)`,
+			Edits: []Edit{{callLua, `local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)`,
 				`local turns = not epoch`}},
 			Cases: []string{"redis-rdb"},
 		},
@@ -28,7 +28,7 @@ func ofEpochs() []Defect {
 		{
 			Name:  "losses-unannounced",
 			About: "losses are written down and not announced to streams that are past them",
-			Edits: []Edit{{publishLua, `      part(m.at)
+			Edits: []Edit{{storeLua, `      part(m.at)
       part(prev)
       part(t.name)
       part(m.kind)
@@ -54,7 +54,7 @@ func ofEpochs() []Defect {
 			About: "topics that came back whole are reported as lost too",
 			Edits: []Edit{
 				{witnessGo, `case l.epoch == w.clock.Epoch, known && !position.After(end):`, `case l.epoch == w.clock.Epoch || known && false && position.After(end):`},
-				{publishLua, `    return after(p, ended)
+				{verdictsLua, `    return after(p, ended)
 `, `    return true
 `},
 			},

@@ -3,9 +3,11 @@ package defects
 // The lane: how redisbus stores what is published, once and for good.
 
 const (
-	laneGo     = "internal/redisbus/lane.go"
-	callGo     = "internal/redisbus/call.go"
-	publishLua = "internal/redisbus/publish.lua"
+	laneGo      = "internal/redisbus/lane.go"
+	callGo      = "internal/redisbus/call.go"
+	callLua     = "internal/redisbus/publish/1_call.lua"
+	verdictsLua = "internal/redisbus/publish/3_verdicts.lua"
+	storeLua    = "internal/redisbus/publish/4_store.lua"
 )
 
 func ofLane() []Defect {
@@ -26,25 +28,25 @@ func ofLane() []Defect {
 		{
 			Name:  "late-copy-taken",
 			About: "a call that was given up and sent again is taken when its first copy arrives after all",
-			Edits: []Edit{{publishLua, `if last and tonumber(last) >= call then`, `if false then`}},
+			Edits: []Edit{{callLua, `if last and tonumber(last) >= call then`, `if false then`}},
 			Cases: []string{"calls-overtaken"},
 		},
 		{
 			Name:  "keys-unchecked",
 			About: "idempotency keys are remembered and not looked at",
-			Edits: []Edit{{publishLua, `redis.call('GET', m.once)`, `false`}},
+			Edits: []Edit{{verdictsLua, `redis.call('GET', m.once)`, `false`}},
 			Cases: []string{"cut-anywhere"},
 		},
 		{
 			Name:  "seqs-unchecked",
 			About: "producers' numbers are remembered and not looked at",
-			Edits: []Edit{{publishLua, `if m.seq > top.seq then`, `if true then`}},
+			Edits: []Edit{{verdictsLua, `if m.seq > top.seq then`, `if true then`}},
 			Cases: []string{"cut-anywhere"},
 		},
 		{
 			Name:  "deadline-unchecked",
 			About: "what comes to Redis after its deadline is stored all the same",
-			Edits: []Edit{{publishLua, `if now > deadline then`, `if false then`}},
+			Edits: []Edit{{verdictsLua, `if now > deadline then`, `if false then`}},
 			Cases: []string{"redis-frozen-10s"},
 		},
 		{
@@ -58,13 +60,13 @@ func ofLane() []Defect {
 		{
 			Name:  "full-ignored",
 			About: "what Redis has no memory for is announced and acknowledged all the same",
-			Edits: []Edit{{publishLua, `redis.call('XADD'`, `redis.pcall('XADD'`}},
+			Edits: []Edit{{storeLua, `redis.call('XADD'`, `redis.pcall('XADD'`}},
 			Cases: []string{"out-of-memory"},
 		},
 		{
 			Name:  "refused-stored",
 			About: "messages are stored before their group is refused",
-			Edits: []Edit{{publishLua, `    if group.verdict == 'ok' and not m.answer and not m.first then
+			Edits: []Edit{{storeLua, `    if group.verdict == 'ok' and not m.answer and not m.first then
       local t`, `    if not m.answer and not m.first then
       local t`}},
 			Cases: []string{"refused-batches"},

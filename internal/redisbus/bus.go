@@ -2,7 +2,7 @@
 // is the only package that knows Redis.
 //
 // Writing. A node writes by its lane (lane.go): one connection, one script at a
-// time (publish.lua), which stores messages and announces them on the wire, a
+// time (publish/*.lua), which stores messages and announces them on the wire, a
 // channel, in one atomic step. Each announcement says where the store's clock
 // stood before and after it, so they form a chain.
 //

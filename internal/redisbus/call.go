@@ -47,7 +47,7 @@ func (g *group) follows() string {
 	return ""
 }
 
-// call is one run of publish.lua.
+// call is one run of the script that publishes.
 type call struct {
 	number int64
 	groups []*group
@@ -56,7 +56,7 @@ type call struct {
 	taken  time.Time   // the same, once there is an answer
 }
 
-// arguments are the KEYS and ARGV of a script. publish.lua says what they mean.
+// arguments are the KEYS and ARGV of a script. publish/1_call.lua says what they mean.
 type arguments struct {
 	keys []string
 	args []any
@@ -157,7 +157,7 @@ func (c *call) topics() (numbers map[event.Topic]int, names []event.Topic) {
 	return numbers, names
 }
 
-// answer is what publish.lua returns.
+// answer is what the script that publishes returns.
 type answer struct {
 	clock    event.Clock
 	now      time.Time // by Redis' clock

@@ -58,7 +58,7 @@ func FuzzParseAnnouncement(f *testing.F) {
 	})
 }
 
-// FuzzParseAnswer reads the answers of publish.lua. One that is taken has a
+// FuzzParseAnswer reads the answers of the script that publishes. One that is taken has a
 // receipt for each message.
 func FuzzParseAnswer(f *testing.F) {
 	f.Add("2.7 5-0 9-1 1700000000000 1 1.3 4-0 ok 9-0 1.3@2-0")

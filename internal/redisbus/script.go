@@ -7,8 +7,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-//go:embed publish.lua
-var publishSource string
+// The parts of the script that publishes: one script, which no function divides,
+// in files that can be read one by one.
+var (
+	//go:embed publish/1_call.lua
+	publishCall string
+	//go:embed publish/2_topics.lua
+	publishTopics string
+	//go:embed publish/3_verdicts.lua
+	publishVerdicts string
+	//go:embed publish/4_store.lua
+	publishStore string
+	//go:embed publish/5_books.lua
+	publishBooks string
+	//go:embed publish/6_answer.lua
+	publishAnswer string
+)
 
 //go:embed fence.lua
 var fenceSource string
@@ -29,8 +43,9 @@ type scripts struct {
 }
 
 func newScripts() scripts {
+	publish := publishCall + publishTopics + publishVerdicts + publishStore + publishBooks + publishAnswer
 	return scripts{
-		publish: redis.NewScript(publishSource),
+		publish: redis.NewScript(publish),
 		fence:   redis.NewScript(fenceSource),
 		head:    redis.NewScript(headSource),
 		active:  redis.NewScript(activeSource),

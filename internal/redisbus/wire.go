@@ -21,7 +21,7 @@ type announcement struct {
 	losses []event.Loss
 }
 
-// The kinds of what is announced, as publish.lua writes them.
+// The kinds of what is announced, as publish/4_store.lua writes them.
 const (
 	textKind = "t"
 	jsonKind = "j"
@@ -30,7 +30,7 @@ const (
 
 var errWire = errors.New("an announcement on the wire is not one of this version")
 
-// parseAnnouncement reads what publish.lua writes: netstrings.
+// parseAnnouncement reads what publish/4_store.lua writes: netstrings.
 func parseAnnouncement(store uint16, text string) (announcement, error) {
 	var a announcement
 	r := wireReader{rest: text}

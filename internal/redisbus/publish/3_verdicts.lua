@@ -1,0 +1,114 @@
+-- Part 3: which groups can be taken, and which messages are new.
+--
+-- Needs topics, epoch, turns and now; gives groups, each a list of messages with
+-- a verdict, and highestHere. A message that has an answer, or a first that is
+-- the same one, is not stored.
+
+-- Whether what stood at a position of an epoch is gone, and somebody may come
+-- who is not told so by his cursor. Of an epoch that is not known, all is gone;
+-- its own cursors tell it, but not those of one before it: of an ended one, or of
+-- the present one, if that goes on where another primary has come and gone.
+local first
+local function gone(of, p)
+  local ended = redis.call('HGET', epochsKey, of)
+  if ended then
+    return after(p, ended)
+  end
+  if not first then
+    first = tonumber(string.match(epoch, '^%d+'))
+    for _, e in ipairs(redis.call('HKEYS', epochsKey)) do
+      first = math.min(first, tonumber(string.match(e, '^%d+')))
+    end
+  end
+  return of ~= epoch and tonumber(string.match(of, '^%d+')) > first
+end
+
+-- What a producer's highest message is, as far as the store knows: its seq, and
+-- the answer that it got.
+local stored = {}
+local function highest(key)
+  if not stored[key] then
+    local known = redis.call('HMGET', key, 'last', 'answer')
+    stored[key] = { seq = tonumber(known[1] or -1), answer = known[2] }
+  end
+  return stored[key]
+end
+
+-- Which groups can be taken. Of the groups before, here holds the messages that
+-- were the first with their once key, and highestHere those with the highest
+-- seq of their seq key; claimed and raised hold those of the group itself.
+local moreBase = 5 + 2 * topicCount
+local at = 16 + topicCount
+local groups, here, highestHere = {}, {}, {}
+for g = 1, groupCount do
+  local count, deadline, follows = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
+  at = at + 3
+  local group = { verdict = 'ok' }
+  if now > deadline then
+    group.verdict = 'late'
+  elseif follows ~= '' and (turns or follows ~= epoch) then
+    group.verdict = 'turned'
+  end
+  local claimed, raised = {}, {}
+  for i = 1, count do
+    local m = { topic = topics[tonumber(ARGV[at])], kind = ARGV[at + 1], name = ARGV[at + 2], key = ARGV[at + 3],
+      data = ARGV[at + 4] }
+    at = at + 6
+    if ARGV[at - 1] ~= '0' then
+      m.once, m.digest = KEYS[moreBase + tonumber(ARGV[at - 1])], ARGV[at]
+      at = at + 1
+    end
+    at = at + 1
+    if ARGV[at - 1] ~= '0' then
+      m.producer, m.seq = KEYS[moreBase + tonumber(ARGV[at - 1])], tonumber(ARGV[at])
+      at = at + 1
+    end
+    group[i] = m
+    if group.verdict == 'ok' and m.kind == 'l' then
+      -- Not in a call that begins another epoch; and once for a topic, unless
+      -- another server went on with that epoch, and took what lies behind all
+      -- that was told then.
+      local told = redis.call('HGET', m.topic.meta, 'lost:' .. m.name)
+      if turns or told and not after(m.data, told) or not gone(m.name, m.data) then
+        m.answer = '-'
+      end
+    elseif group.verdict == 'ok' and m.producer then
+      local top = raised[m.producer] or highestHere[m.producer] or highest(m.producer)
+      if m.seq > top.seq then
+        raised[m.producer] = m
+      elseif m.seq == top.seq then
+        m.first = top
+      else
+        m.answer = 'old'
+      end
+    end
+    if group.verdict == 'ok' and m.once and not m.first and not m.answer then
+      local first = claimed[m.once] or here[m.once]
+      local digest, answer
+      if first then
+        digest = first.digest
+      else
+        local known = redis.call('GET', m.once)
+        if known then
+          digest, answer = string.sub(known, 1, 32), string.sub(known, 33)
+        end
+      end
+      if not digest then
+        claimed[m.once] = m
+      elseif digest ~= m.digest then
+        group.verdict = 'reused:' .. (i - 1)
+      else
+        m.first, m.answer = first, answer
+      end
+    end
+  end
+  if group.verdict == 'ok' then
+    for key, m in pairs(claimed) do
+      here[key] = m
+    end
+    for key, m in pairs(raised) do
+      highestHere[key] = m
+    end
+  end
+  groups[g] = group
+end
