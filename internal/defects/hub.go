@@ -4,7 +4,7 @@ package defects
 
 const (
 	takeGo       = "internal/hub/take.go"
-	logGo        = "internal/hub/log.go"
+	viewGo       = "internal/hub/view.go"
 	hubGo        = "internal/hub/hub.go"
 	subscriberGo = "internal/hub/subscriber.go"
 )
@@ -26,7 +26,7 @@ func ofHub() []Defect {
 		{
 			Name:  "seam-doubled",
 			About: "what the log shares with the history is not dropped where the two meet",
-			Edits: []Edit{{logGo, `		src.page = nil
+			Edits: []Edit{{viewGo, `		src.page = nil
 		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
 `, `		frames := behind(l.frames[l.head:], after)
 		if src.page != nil {
@@ -52,7 +52,7 @@ func ofHub() []Defect {
 	now := h.mark.Load().clock
 	time.Sleep(time.Millisecond)
 	h.mu.Lock()
-`}, {hubGo, `newLog(t, h.mark.Load().clock)`, `newLog(t, now)`}},
+`}, {hubGo, `newLog(t, h.options.Rules.Of(t).Kind, h.mark.Load().clock)`, `newLog(t, h.options.Rules.Of(t).Kind, now)`}},
 			Cases: []string{"come-and-go", "hubs-rolled"},
 		},
 		{
@@ -116,8 +116,8 @@ func ofHub() []Defect {
 		{
 			Name:  "slow-reader-skips",
 			About: "a slow reader that has fallen out of the log goes on with what that still has",
-			Edits: []Edit{{logGo, `	if !l.floor.After(after) {
-`, `	if !l.floor.After(after) || s.live {
+			Edits: []Edit{{viewGo, `!l.floor.After(after) {
+`, `!l.floor.After(after) || s.live {
 `}},
 			Cases: []string{"slow-readers"},
 		},

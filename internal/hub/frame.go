@@ -20,7 +20,7 @@ const (
 )
 
 // frame is an event as SSE bytes, encoded once for each form that somebody
-// asks for and shared by all who get it; or the place of a hole (gap is set),
+// asks for and shared by all who get it (an end is the same in all of them); or the place of a hole (gap is set),
 // which each stream words for itself.
 type frame struct {
 	event event.Event
@@ -53,7 +53,7 @@ func (f *frame) bytes(form Form) (whole, body []byte) {
 	e.once.Do(func() {
 		e.bytes = sse.AppendID(nil, f.event.Cursor().String())
 		e.body = len(e.bytes)
-		if form == Envelope {
+		if form == Envelope && f.event.End == "" {
 			e.bytes = sse.AppendEvent(e.bytes, "", f.envelope())
 		} else {
 			e.bytes = sse.AppendEvent(e.bytes, f.event.Name, f.event.Data.Text)

@@ -27,13 +27,15 @@ func (h *Hub) read(ctx context.Context) error {
 			return ctx.Err()
 		case <-h.reads.more:
 		}
-		l, judge := h.reads.pop()
+		next := h.reads.pop()
 		var err error
 		switch {
-		case judge != nil:
-			err = h.judge(ctx, judge)
-		case l != nil:
-			err = h.fill(ctx, l)
+		case next.judge != nil:
+			err = h.judge(ctx, next.judge)
+		case next.log != nil:
+			err = h.fill(ctx, next.log)
+		case next.ask != "":
+			err = h.ask(ctx, next.ask)
 		}
 		if err == nil {
 			continue
@@ -42,7 +44,7 @@ func (h *Hub) read(ctx context.Context) error {
 		if errors.Is(err, errRunning) {
 			wait = rerun
 		}
-		time.AfterFunc(wait, func() { h.reads.push(l, judge...) })
+		time.AfterFunc(wait, func() { h.reads.push(next) })
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -106,7 +108,7 @@ func (h *Hub) fill(ctx context.Context, l *log) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.queued = len(l.wants) > 0; l.queued {
-		h.reads.push(l)
+		h.reads.push(task{log: l})
 	}
 	return nil
 }
@@ -115,6 +117,7 @@ func (h *Hub) fill(ctx context.Context, l *log) error {
 func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.options.ReadTime)
 	defer cancel()
+	doubts := l.inDoubt()
 	answer, err := h.history(ctx, r.Range)
 	if err == nil && r.overlaps(answer) {
 		r.Upto = r.floor
@@ -127,6 +130,7 @@ func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error)
 	if answer.Epoch != now.Epoch || answer.Upto == r.After && !l.close(&answer, now.Position) {
 		return nil, errRunning
 	}
+	l.learnEnd(answer, doubts)
 	if r.Last > 0 && l.reaches(answer) {
 		answer.Upto, answer.Events, answer.Gaps = answer.After, nil, nil
 	}

@@ -35,42 +35,6 @@ import (
 	"tickertape/internal/event"
 )
 
-// Options are the limits of a Hub. Zero fields mean the defaults.
-type Options struct {
-	LogFrames  int           // the most frames of one topic's log. 1024
-	LogBytes   int           // the most bytes of one topic's log. 1 MiB
-	LogsBytes  int           // about the most bytes of all logs. 256 MiB
-	LogLinger  time.Duration // how long a log outlives its last subscriber. 1 min
-	IdleLogs   int           // the most logs that outlive theirs at once. 10,000
-	PageEvents int           // the most events of one page of the history; a read brings up to 64. 512
-	PageBytes  int           // about the most data of the pages that one subscriber holds. 64 KiB
-	PagesBytes int           // about the most bytes of shared history pages. 64 MiB
-	PageLife   time.Duration // how long a page is shared. 30 s
-	Readers    int           // how many history reads run at once. 4
-	ReadTime   time.Duration // how long one of them may take. 5 s
-}
-
-func (o Options) withDefaults() Options {
-	for _, d := range []struct {
-		field    *int
-		standard int
-	}{{&o.LogFrames, 1024}, {&o.LogBytes, 1 << 20}, {&o.LogsBytes, 256 << 20},
-		{&o.IdleLogs, 10_000}, {&o.PageEvents, 512}, {&o.PageBytes, 64 << 10}, {&o.PagesBytes, 64 << 20}, {&o.Readers, 4}} {
-		if *d.field == 0 {
-			*d.field = d.standard
-		}
-	}
-	for _, d := range []struct {
-		field    *time.Duration
-		standard time.Duration
-	}{{&o.LogLinger, time.Minute}, {&o.PageLife, 30 * time.Second}, {&o.ReadTime, 5 * time.Second}} {
-		if *d.field == 0 {
-			*d.field = d.standard
-		}
-	}
-	return o
-}
-
 // ErrNotReady says that the hub has not heard from its bus yet. It passes.
 var ErrNotReady = errors.New("the hub has not heard from its bus yet")
 
@@ -94,6 +58,8 @@ type Hub struct {
 	mu   sync.RWMutex
 	logs map[event.Topic]*log
 
+	watches watches
+
 	idleMu sync.Mutex
 	idle   []idleLog // logs that lost their last subscriber, in that order
 
@@ -108,7 +74,7 @@ type idleLog struct {
 // New returns a Hub over the bus. It does nothing until Run.
 func New(bus Bus, o Options) *Hub {
 	return &Hub{bus: bus, options: o.withDefaults(), ready: make(chan struct{}),
-		began: time.Now(), reads: newReads(), logs: map[event.Topic]*log{}}
+		began: time.Now(), reads: newReads(), logs: map[event.Topic]*log{}, watches: newWatches()}
 }
 
 // Run runs the hub until ctx ends, and then returns nil when all that it
@@ -154,10 +120,14 @@ func (h *Hub) Feed(s event.Stretch) {
 	}
 	if s.Broken && mark != nil {
 		h.mend(s, mark.clock)
+		h.watches.mend(s, h)
 		h.counts.repairs.Add(1)
 	}
 	for _, e := range s.Events {
 		h.append(&frame{event: e}, complete)
+		if e.End != "" {
+			h.watches.tell(e.Topic, e.End)
+		}
 	}
 	for _, l := range s.Losses {
 		f := holeFrame(l.Topic, l.Gap)
@@ -212,7 +182,7 @@ func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 	defer h.mu.Unlock()
 	l := h.logs[t]
 	if l == nil {
-		l = newLog(t, h.mark.Load().clock)
+		l = newLog(t, h.options.Rules.Of(t).Kind, h.mark.Load().clock)
 		h.logs[t] = l
 	}
 	l.mu.Lock()

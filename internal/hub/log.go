@@ -2,7 +2,6 @@ package hub
 
 import (
 	"slices"
-	"sort"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ type log struct {
 	topic event.Topic
 
 	mu    sync.Mutex
+	kind  event.Kind
 	epoch event.Epoch // of the watermark
 	// frames holds everything of the topic behind floor that the feed has
 	// brought, oldest first; frames[:head] is cut off. The array is only
@@ -34,10 +34,12 @@ type log struct {
 	wants  map[*Subscriber]want // who waits for which page
 	queued bool                 // in reads, or in a worker's hands
 	ahead  ahead                // how far the next read goes
+
+	ending ending
 }
 
-func newLog(t event.Topic, now event.Clock) *log {
-	return &log{topic: t, epoch: now.Epoch, floor: now.Position}
+func newLog(t event.Topic, k event.Kind, now event.Clock) *log {
+	return &log{topic: t, kind: k, epoch: now.Epoch, floor: now.Position}
 }
 
 // append adds the topic's next event, or hole, and reports whether it is the
@@ -45,24 +47,24 @@ func newLog(t event.Topic, now event.Clock) *log {
 func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	prev := f.event.Prev
 	last := event.Latest(complete, l.floor)
 	if len(l.frames) > l.head {
 		last = event.Latest(last, l.frames[len(l.frames)-1].position())
 	}
-	if prev.After(last) {
-		// The feed could not bring what was lost meanwhile: the log
-		// begins anew, and the history tells of the hole.
-		l.restart(prev, h)
-		l.proven = true
+	if kind := f.event.Kind; !f.hole() && kind != l.kind {
+		l.restart(last, h)
+		l.kind = kind
 	}
-	if l.head == len(l.frames) && !prev.After(l.floor) {
-		l.floor, l.proven = prev, true // nothing of the topic lay between
+	if l.kind != event.KindEphemeral {
+		l.connect(f, last, h)
+		l.observe(f, h)
+	} else if f.hole() {
+		return false
 	}
 	l.frames = append(l.frames, f)
 	l.bytes += f.size()
 	h.bytes.Add(int64(f.size()))
-	for l.over(h) {
+	for l.overfull(h) {
 		old := l.frames[l.head]
 		l.floor, l.proven = old.position(), true
 		l.bytes -= old.size()
@@ -74,6 +76,20 @@ func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 		l.head = 0
 	}
 	return l.touch()
+}
+
+// connect joins the frame to what the log has: all of the topic up to last.
+func (l *log) connect(f *frame, last event.Position, h *Hub) {
+	prev := f.event.Prev
+	if prev.After(last) {
+		// The feed could not bring what was lost meanwhile: the log
+		// begins anew, and the history tells of the hole.
+		l.restart(prev, h)
+		l.proven = true
+	}
+	if l.head == len(l.frames) && !prev.After(l.floor) {
+		l.floor, l.proven = prev, true // nothing of the topic lay between
+	}
 }
 
 // touch reports whether this is the log's first change of the stretch.
@@ -96,11 +112,18 @@ func (l *log) restart(floor event.Position, h *Hub) {
 func (l *log) mend(base event.Position, to event.Clock, intact bool, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	before := l.epoch
 	if l.epoch != to.Epoch {
 		l.epoch, l.pages, l.ahead = to.Epoch, nil, ahead{}
 	}
+	if l.kind == event.KindEphemeral && l.epoch == before {
+		return false // what passed meanwhile is missed, and what is here still counts
+	}
 	if len(behind(l.frames[l.head:], base)) > 0 {
 		intact = false // the store lost what was fed
+	}
+	if !intact || l.epoch != before && !l.ending.endedBy(base) {
+		l.doubt(h)
 	}
 	if intact {
 		l.floor = event.Earliest(l.floor, base)
@@ -110,9 +133,9 @@ func (l *log) mend(base event.Position, to event.Clock, intact bool, h *Hub) boo
 	return l.touch()
 }
 
-// over reports whether the log has to give up its oldest frame: for its own
+// overfull reports whether the log has to give up its oldest frame: for its own
 // limits, or because all logs together are too large and this one grows.
-func (l *log) over(h *Hub) bool {
+func (l *log) overfull(h *Hub) bool {
 	n := len(l.frames) - l.head
 	return n > h.options.LogFrames || n > 1 && (l.bytes > h.options.LogBytes || h.bytes.Load() > int64(h.options.LogsBytes))
 }
@@ -122,6 +145,11 @@ func (l *log) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched = false
+	l.rouse()
+}
+
+// rouse is wake for those who hold l.mu.
+func (l *log) rouse() {
 	for _, s := range l.subscribers {
 		if s.armed.CompareAndSwap(true, false) {
 			s.waker.Wake(s)
@@ -146,99 +174,4 @@ func (l *log) remove(s *Subscriber, now time.Time) bool {
 		l.left = now
 	}
 	return last == 0
-}
-
-// view is what a log has behind some position, complete up to upto.
-type view struct {
-	source *source
-	page   *page // that the frames are of; nil: the log itself
-	frames []*frame
-	upto   event.Position
-}
-
-// view returns what there is for the source behind after, up to the watermark,
-// which is now, at most. If nothing here reaches back that far, it notes that the subscriber
-// wants it and reports false; the subscriber is woken when it is there.
-//
-// The source keeps the page that it reads from until it is through with it.
-// Could others push it out before, then a stream of many topics, which needs a
-// page of each at the same time, might never have them all.
-func (l *log) view(s *Subscriber, src *source, after event.Position, now event.Clock) (view, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.floor.After(after) {
-		src.page = nil
-		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
-	}
-	covers := func(p *page) bool { return p.epoch == now.Epoch && p.covers(after) }
-	if src.page == nil || !covers(src.page) {
-		src.page = l.shared(covers)
-	}
-	if p := src.page; p != nil {
-		return view{source: src, page: p, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position)}, true
-	}
-	l.want(s, want{source: src, after: after})
-	return view{}, false
-}
-
-// release takes the page from the source, unless it has got another one.
-func (l *log) release(src *source, p *page) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if src.page == p {
-		src.page = nil
-	}
-}
-
-// tail returns the position behind which the last n events up to opened
-// stand, or all if there are fewer. If nothing here tells, it behaves as view does.
-func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position, now event.Clock) (event.Position, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	frames := l.frames[l.head:]
-	upto := len(frames) - len(behind(frames, opened))
-	switch {
-	case upto >= n && !opened.After(now.Position):
-		if first := lastEvent(frames[:upto], n); first != nil {
-			return first.event.Prev, true
-		}
-	case l.floor.IsZero() && !opened.After(now.Position):
-		return event.Position{}, true
-	}
-	begins := func(p *page) bool { return p.epoch == now.Epoch && p.last == n && p.opened == opened }
-	if src.page == nil || !begins(src.page) {
-		src.page = l.shared(begins)
-	}
-	if src.page != nil {
-		return src.page.after, true
-	}
-	l.want(s, want{source: src, last: n, opened: opened})
-	return event.Position{}, false
-}
-
-// lastEvent returns the n-th event from the end, holes not counted, or nil if
-// there are fewer.
-func lastEvent(frames []*frame, n int) *frame {
-	for _, f := range slices.Backward(frames) {
-		if !f.hole() {
-			n--
-		}
-		if n == 0 {
-			return f
-		}
-	}
-	return nil
-}
-
-// shared returns the first shared page that fits, or nil. l.mu is held.
-func (l *log) shared(fits func(*page) bool) *page {
-	if i := slices.IndexFunc(l.pages, fits); i >= 0 {
-		return l.pages[i]
-	}
-	return nil
-}
-
-// behind returns the frames behind p.
-func behind(frames []*frame, p event.Position) []*frame {
-	return frames[sort.Search(len(frames), func(i int) bool { return frames[i].position().After(p) }):]
 }

@@ -9,18 +9,29 @@ import (
 )
 
 // reads is the work of the hub's readers: logs that somebody wants a page of,
-// and subscribers whose cursor can only be judged by the store's clock. It
-// also keeps the pages that are shared, oldest first.
+// subscribers whose cursor can only be judged by the store's clock, and topics of
+// which somebody has to know whether they have ended. It also keeps the pages
+// that are shared, oldest first.
 type reads struct {
 	mu     sync.Mutex
 	logs   []*log
 	judge  []*Subscriber
+	asked  map[event.Topic]struct{}
 	more   chan struct{} // holds a token while there is work
 	pages  []*page
 	weight int
 }
 
-func newReads() reads { return reads{more: make(chan struct{}, 1)} }
+func newReads() reads {
+	return reads{more: make(chan struct{}, 1), asked: map[event.Topic]struct{}{}}
+}
+
+// task is what a reader does next: one of these.
+type task struct {
+	log   *log
+	judge []*Subscriber
+	ask   event.Topic
+}
 
 // want notes what the subscriber waits for. l.mu is held.
 func (l *log) want(s *Subscriber, w want) {
@@ -30,21 +41,24 @@ func (l *log) want(s *Subscriber, w want) {
 	l.wants[s] = w
 	if !l.queued {
 		l.queued = true
-		s.hub.reads.push(l)
+		s.hub.reads.push(task{log: l})
 	}
 }
 
-// push adds work: a log, unless it is nil, and subscribers that are still open.
-func (r *reads) push(l *log, judge ...*Subscriber) {
+// push adds work. Subscribers that are closed are none any more.
+func (r *reads) push(t task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if l != nil {
-		r.logs = append(r.logs, l)
+	if t.log != nil {
+		r.logs = append(r.logs, t.log)
 	}
-	for _, s := range judge {
+	for _, s := range t.judge {
 		if !s.closed.Load() {
 			r.judge = append(r.judge, s)
 		}
+	}
+	if t.ask != "" {
+		r.asked[t.ask] = struct{}{}
 	}
 	r.signal()
 }
@@ -56,21 +70,28 @@ func (r *reads) signal() {
 	}
 }
 
-// pop takes work: all subscribers that wait for the clock, or one log.
-func (r *reads) pop() (l *log, judge []*Subscriber) {
+// pop takes work: all subscribers that wait for the clock, or one log, or, when
+// nobody waits for that, one topic.
+func (r *reads) pop() (t task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.judge) > 0 {
-		judge, r.judge = r.judge, nil
-	} else if len(r.logs) > 0 {
-		l = r.logs[0]
+	switch {
+	case len(r.judge) > 0:
+		t.judge, r.judge = r.judge, nil
+	case len(r.logs) > 0:
+		t.log = r.logs[0]
 		r.logs[0] = nil
 		r.logs = r.logs[1:]
+	default:
+		for t.ask = range r.asked {
+			delete(r.asked, t.ask)
+			break
+		}
 	}
-	if len(r.logs) > 0 {
+	if len(r.logs)+len(r.asked) > 0 {
 		r.signal()
 	}
-	return l, judge
+	return t
 }
 
 // keep shares a page. The oldest ones go if all together are too large.

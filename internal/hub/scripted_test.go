@@ -17,15 +17,17 @@ import (
 // scripted is a store, and a feed of it, of which a test says what they do:
 // what is put is in the history, and what is fed of it the test decides.
 type scripted struct {
-	mu    sync.Mutex
-	clock event.Clock
-	kept  map[event.Topic][]event.Event
-	gaps  map[event.Topic][]event.Gap
-	last  map[event.Topic]event.Position
-	reads int
-	gate  chan struct{} // what is read is answered when it is closed
-	sink  event.Sink
-	ready chan struct{}
+	mu        sync.Mutex
+	clock     event.Clock
+	kept      map[event.Topic][]event.Event
+	gaps      map[event.Topic][]event.Gap
+	last      map[event.Topic]event.Position
+	reads     int // of the history
+	lists     int // of active topics
+	forgotten event.Position
+	gate      chan struct{} // what is read is answered when it is closed
+	sink      event.Sink
+	ready     chan struct{}
 }
 
 func newScripted() *scripted {
@@ -59,6 +61,44 @@ func (b *scripted) put(topic event.Topic, texts ...string) (events []event.Event
 		b.last[topic] = e.Position
 		events = append(events, e)
 	}
+	return events
+}
+
+// finish puts and feeds the topic's end.
+func (b *scripted) finish(topic event.Topic, status event.Status) event.Event {
+	e := b.unheard(topic, status)
+	b.sink.Feed(event.Stretch{Clock: b.clock, Events: []event.Event{e}})
+	return e
+}
+
+// unheard puts the topic's end, and does not feed it.
+func (b *scripted) unheard(topic event.Topic, status event.Status) event.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := event.NewEnd(topic, event.KindLog, status)
+	e.Epoch, e.Position, e.Prev = b.clock.Epoch, b.tick(), b.last[topic]
+	b.kept[topic] = append(b.kept[topic], e)
+	b.last[topic] = e.Position
+	return e
+}
+
+// end returns the topic's end, if that is the last that it has.
+func (b *scripted) end(topic event.Topic) *event.Event {
+	list := b.kept[topic]
+	if n := len(list); n > 0 && list[n-1].End != "" {
+		return &list[n-1]
+	}
+	return nil
+}
+
+// pass feeds events of an ephemeral topic: nothing is kept of them.
+func (b *scripted) pass(topic event.Topic, texts ...string) (events []event.Event) {
+	b.mu.Lock()
+	for _, text := range texts {
+		events = append(events, event.Event{Epoch: b.clock.Epoch, Position: b.tick(), Topic: topic, Kind: event.KindEphemeral, Data: event.Data{Text: text}})
+	}
+	b.mu.Unlock()
+	b.sink.Feed(event.Stretch{Clock: b.clock, Events: events})
 	return events
 }
 
@@ -127,7 +167,7 @@ func (b *scripted) History(_ context.Context, r event.Range) (event.Page, error)
 	b.mu.Lock()
 	b.reads++
 	gate := b.gate
-	page := event.Page{Epoch: b.clock.Epoch, After: r.After, Upto: r.Upto}
+	page := event.Page{Epoch: b.clock.Epoch, After: r.After, Upto: r.Upto, End: b.end(r.Topic)}
 	for _, e := range b.kept[r.Topic] {
 		if e.Position.After(r.After) && !e.Position.After(r.Upto) {
 			page.Events = append(page.Events, e)
@@ -178,8 +218,28 @@ func (b *scripted) Topics(context.Context, *event.Selector, event.Topic, int) ([
 	return nil, errAway
 }
 
-func (b *scripted) Topic(context.Context, event.Topic) (event.TopicInfo, bool, error) {
-	return event.TopicInfo{}, false, errAway
+func (b *scripted) Topic(_ context.Context, t event.Topic) (event.TopicInfo, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	info := event.TopicInfo{Topic: t, Last: event.Cursor{Epoch: b.clock.Epoch, Position: b.last[t]}}
+	if end := b.end(t); end != nil {
+		info.Status = end.End
+	}
+	return info, len(b.kept[t]) > 0, nil
+}
+
+// Active lists in no order.
+func (b *scripted) Active(_ context.Context, match event.Selector, since event.Position, limit int) (event.Activity, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lists++
+	a := event.Activity{Epoch: b.clock.Epoch, Forgotten: b.forgotten}
+	for t, last := range b.last {
+		if len(a.Topics) < limit && last.After(since) && match.Match(t) {
+			a.Topics = append(a.Topics, t)
+		}
+	}
+	return a, nil
 }
 
 func (b *scripted) Ready() error { return nil }

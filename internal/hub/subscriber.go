@@ -57,6 +57,7 @@ type Subscriber struct {
 	after *string // the client's cursor then
 
 	live  bool // has once had everything there was
+	over  bool // all its topics have ended
 	taken Taken
 	armed atomic.Bool // idle: the feed should wake it
 }
@@ -68,6 +69,9 @@ type source struct {
 	told event.Position // holes that end up to here have been told
 	last int            // from has to be found first: it lies before so many events
 	page *page          // of the history, while it is needed; under log.mu
+
+	end    event.Position // of the topic, as of the last view; zero: none is known
+	opened event.Position // ends up to here do not count: the stream has not told of them
 }
 
 // Opening is what a stream begins with.
@@ -91,9 +95,12 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	s.begin(r.From, h.mark.Load())
 	for i := range s.sources {
 		s.sources[i].last = s.cursor.Last
+		if r.From == (Start{}) {
+			s.sources[i].opened = s.cursor.Position
+		}
 	}
 	if !s.settled {
-		h.reads.push(nil, s)
+		h.reads.push(task{judge: []*Subscriber{s}})
 	}
 	return s, nil
 }
@@ -223,7 +230,7 @@ func (s *Subscriber) clip(end event.Position) {
 	s.cursor.Opened = event.Earliest(s.cursor.Opened, end)
 	for i := range s.sources {
 		src := &s.sources[i]
-		src.from, src.told = event.Earliest(src.from, end), event.Earliest(src.told, end)
+		src.from, src.told, src.opened = event.Earliest(src.from, end), event.Earliest(src.told, end), event.Earliest(src.opened, end)
 	}
 }
 

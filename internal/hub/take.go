@@ -17,7 +17,7 @@ const (
 	// Behind: what comes next is being read from the bus. The waker is
 	// called when it is there.
 	Behind
-	// Ended: there will be nothing more.
+	// Ended: there will be nothing more. Complete tells why.
 	Ended
 )
 
@@ -28,7 +28,7 @@ const (
 func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 	s.armed.Store(false)
 	s.taken.Live = event.Position{}
-	if s.closed.Load() {
+	if s.closed.Load() || s.over {
 		return dst, Ended
 	}
 	if !s.settled && !s.settle() {
@@ -56,6 +56,9 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 			continue // that page is done with; on to what comes next
 		}
 		s.live = true
+		if s.over = s.ended(); s.over {
+			return dst, Ended
+		}
 		s.armed.Store(true)
 		if s.hub.mark.Load() == mark {
 			return dst, Idle
@@ -167,7 +170,7 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 		f := v.frames[0]
 		v.frames = v.frames[1:]
 		switch {
-		case !f.hole():
+		case !f.hole() && s.asked(f):
 			live = f
 		case s.missed(v.source, f):
 			gaps = append(gaps, s.notice(v.source, f))
@@ -175,6 +178,12 @@ func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte
 	}
 	s.cursor.Position = p
 	return s.appendFrame(s.appendGaps(dst, gaps, live == nil), live)
+}
+
+// asked reports whether the stream is for those who were there when the event
+// came: of an ephemeral topic nothing belongs to an opening replay.
+func (s *Subscriber) asked(f *frame) bool {
+	return f.event.Kind != event.KindEphemeral || f.position().After(s.cursor.Opened)
 }
 
 // missed reports whether the frame is a hole that is to be told. What was gone
@@ -231,11 +240,13 @@ func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
 }
 
 // reportLost says for each topic that what the client had seen is of no use
-// here.
+// here. Of ephemeral ones it is not missed.
 func (s *Subscriber) reportLost(dst [][]byte) [][]byte {
-	gaps := make([]GapNotice, len(s.sources))
-	for i := range s.sources {
-		gaps[i] = GapNotice{Topic: s.sources[i].log.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()}
+	var gaps []GapNotice
+	for _, src := range s.sources {
+		if !src.log.isEphemeral() {
+			gaps = append(gaps, GapNotice{Topic: src.log.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()})
+		}
 	}
 	s.lost = ""
 	return s.appendGaps(dst, gaps, true)
