@@ -35,7 +35,12 @@ func start() int {
 	log := s.logger().With(slog.String("node", uuid.NewString()))
 	ctx, stop := untilSignal()
 	defer stop()
-	bus, err := openBus(s, log)
+	rules, err := readConfig(s.Config)
+	if err != nil {
+		log.Error("--config (HUB_CONFIG)", slog.Any("error", err))
+		return 1
+	}
+	bus, err := openBus(s, rules, log)
 	if err != nil {
 		log.Error("no bus", slog.Any("error", err))
 		return 1
@@ -50,7 +55,7 @@ func start() int {
 }
 
 // openBus opens the bus that the settings ask for.
-func openBus(s settings, log *slog.Logger) (ownedBus, error) {
+func openBus(s settings, rules event.Rules, log *slog.Logger) (ownedBus, error) {
 	retention := event.Retention{Messages: s.RetainMessages, Bytes: int(s.RetainBytes), Age: s.RetainAge}
 	if s.Redis == "" {
 		bus := membus.New(membus.Options{MaxBytes: int(s.Memory), Retention: retention})

@@ -21,6 +21,7 @@ type settings struct {
 	AdminAddr      string           `env:"HUB_ADMIN_ADDR" default:"127.0.0.1:8081" help:"Address of metrics and profiles, host:port; none: nowhere."`
 	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes, like redis://user:password@host:6379/0; redis+sentinel://host:26379,host:26379/name by Sentinels, redis+cluster://host:6379,host:6379 in a Cluster; rediss for TLS. None: one node, in memory."`
 	RedisPrefix    string           `env:"HUB_REDIS_PREFIX" default:"tt:{0}:" help:"What the names of all keys and channels in Redis begin with; hubs with the same one are nodes of one."`
+	Config         string           `env:"HUB_CONFIG" placeholder:"FILE" help:"YAML file whose list rules says of which topics only the latest message of each key is kept, or nothing; docs/topics.md shows one. None: all topics are logs."`
 	Insecure       bool             `env:"HUB_INSECURE" help:"Let everyone publish, although the address can be reached from other machines."`
 	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN" help:"Origins, like https://example.com, whose pages may publish, besides the hub's own under an IP address or localhost."`
 	RetainMessages int              `env:"HUB_RETAIN_MESSAGES" default:"10000" help:"Messages kept of each topic."`

@@ -49,3 +49,20 @@ func (s Selector) Match(t Topic) bool {
 	}
 	return false
 }
+
+// Covers reports whether the selector matches every topic that the other one
+// matches.
+func (s Selector) Covers(other Selector) bool {
+	for i, mine := range s.segments {
+		if i == len(other.segments) {
+			return false
+		}
+		switch its := other.segments[i]; {
+		case mine == "**":
+			return true
+		case its == "**" || mine != "*" && mine != its:
+			return false
+		}
+	}
+	return len(s.segments) == len(other.segments)
+}

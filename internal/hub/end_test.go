@@ -160,36 +160,37 @@ func TestEndIsTakenBack(t *testing.T) {
 
 func TestWatchIsToldOfEnds(t *testing.T) {
 	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
-		got := func(c <-chan event.Status) event.Status {
+		told := make(chan event.Status, 9)
+		got := func() event.Status {
 			synctest.Wait()
 			select {
-			case s := <-c:
+			case s := <-told:
 				return s
 			default:
 				return ""
 			}
 		}
-		a, stop := h.Watch("a")
-		missed, stopMissed := h.Watch("missed")
-		defer stopMissed()
+		tell := func(s event.Status) { told <- s }
+		stop := h.Watch("a", tell)
+		defer h.Watch("missed", tell)()
 		b.publish("a", "1")
 		b.finish("b", event.Failed)
-		if s := got(a); s != "" {
+		if s := got(); s != "" {
 			t.Errorf("told %q before the end", s)
 		}
 		b.finish("a", event.Cancelled)
-		if s := got(a); s != event.Cancelled {
+		if s := got(); s != event.Cancelled {
 			t.Errorf("told %q", s)
 		}
 		stop()
 		stop()
 		b.finish("a", event.Failed)
-		if s := got(a); s != "" {
+		if s := got(); s != "" {
 			t.Errorf("told %q after it had stopped", s)
 		}
 		b.unheard("missed", event.Failed)
 		b.mend("a")
-		if s := got(missed); s != event.Failed {
+		if s := got(); s != event.Failed {
 			t.Errorf("told %q of what ended while the feed was broken", s)
 		}
 	})

@@ -13,21 +13,22 @@ type watches struct {
 	of map[event.Topic][]*watch
 }
 
-type watch struct{ ended chan event.Status }
+type watch struct{ ended func(event.Status) }
 
 func newWatches() watches { return watches{of: map[event.Topic][]*watch{}} }
 
-// Watch returns a channel that gets how the topic ended once it ends; the caller
-// has to call stop when it does not want to know any more. Ends from before are
-// not told: who is about to publish watches first, and then an end is told, or
-// the publish is refused. What ends while the feed is broken is asked for when it
-// is mended.
-func (h *Hub) Watch(t event.Topic) (ended <-chan event.Status, stop func()) {
-	w := &watch{ended: make(chan event.Status, 1)}
+// Watch has the function called with how the topic ended, once it ends; more
+// than once if what it was told is asked for anew. The caller has to call stop
+// when it does not want to know any more. Ends from before are not told: who is
+// about to publish watches first, and then an end is told, or the publish is
+// refused. What ends while the feed is broken is asked for when it is mended.
+// The function must not block, nor call the hub.
+func (h *Hub) Watch(t event.Topic, ended func(event.Status)) (stop func()) {
+	w := &watch{ended}
 	h.watches.mu.Lock()
 	defer h.watches.mu.Unlock()
 	h.watches.of[t] = append(h.watches.of[t], w)
-	return w.ended, func() { h.watches.remove(t, w) }
+	return func() { h.watches.remove(t, w) }
 }
 
 func (w *watches) remove(t event.Topic, gone *watch) {
@@ -39,15 +40,12 @@ func (w *watches) remove(t event.Topic, gone *watch) {
 	}
 }
 
-// tell says that the topic has ended. Who was told before is not told again.
+// tell says that the topic has ended.
 func (w *watches) tell(t event.Topic, s event.Status) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, w := range w.of[t] {
-		select {
-		case w.ended <- s:
-		default:
-		}
+		w.ended(s)
 	}
 }
 

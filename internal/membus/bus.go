@@ -16,6 +16,7 @@ import (
 
 // Options are the limits of a Bus. Zero fields mean the defaults.
 type Options struct {
+	Rules        event.Rules     // what is kept of which topic
 	Retention    event.Retention // of each topic
 	MaxBytes     int             // of all topics together; over it publishes are refused. 1 GiB
 	RememberKeys time.Duration   // how long idempotency keys are remembered. 5 min
@@ -59,6 +60,9 @@ type Bus struct {
 	topics    map[event.Topic]*topic
 	keys      keyring
 	producers producers
+	leases    leases
+	beaten    time.Time // when the last beat was
+	watching  time.Time // since when there are beats
 	bytes     int
 	sinks     map[*event.Sink]struct{}
 	closed    bool
@@ -77,6 +81,8 @@ func New(o Options) *Bus {
 		sinks:   map[*event.Sink]struct{}{},
 
 		producers: newProducers(),
+		beaten:    began.Time(),
+		watching:  began.Time(),
 	}
 }
 
@@ -109,14 +115,17 @@ func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
 	}
 }
 
-// beat lets go of what is too old and lets the watermark follow the clock.
+// beat ends what nobody writes to any more, lets go of what is too old and lets
+// the watermark follow the clock.
 func (b *Bus) beat(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.clock = b.clock.Next(now)
+	b.watch(b.clock.Time())
+	ends := b.endOverdue(now)
 	b.bytes -= b.keys.expire(now) + b.producers.expire(now)
 	b.sweep(now)
-	b.clock = b.clock.Next(now)
-	b.feed(nil)
+	b.feed(ends)
 }
 
 // sweepPage bounds how many topics one beat looks at. The order of a map is
@@ -132,6 +141,7 @@ func (b *Bus) sweep(now time.Time) {
 		b.bytes -= t.expire(now, b.options.Retention.Age)
 		if t.len() == 0 {
 			b.forgotten = event.Latest(b.forgotten, t.last)
+			b.release(t)
 			b.bytes -= t.overhead()
 			delete(b.topics, name)
 		}
@@ -172,7 +182,10 @@ func (b *Bus) History(ctx context.Context, r event.Range) (event.Page, error) {
 	defer b.mu.Unlock()
 	t := b.topics[r.Topic]
 	if t == nil {
-		t = newTopic(r.Topic, b.forgotten, b.options.Retention.Age)
+		t = newTopic(r.Topic, b.options.Rules.Of(r.Topic), b.forgotten, b.options.Retention.Age)
+	}
+	if t.rule.Kind == event.KindEphemeral {
+		return event.Page{Epoch: b.epoch, After: r.After, Upto: r.Upto}, nil
 	}
 	b.bytes -= t.expire(time.Now(), b.options.Retention.Age)
 	page := t.page(r)

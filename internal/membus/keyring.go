@@ -28,6 +28,7 @@ type remembered struct {
 type claim struct {
 	key    scopedKey
 	digest [sha256.Size]byte
+	again  bool // the same message was taken before, or stands earlier in the call
 }
 
 // keyCost is about what a remembered key takes.
@@ -47,7 +48,7 @@ func (k *keyring) check(messages []event.Message, fresh []bool) ([]claim, error)
 		if m.IdempotencyKey == "" || !fresh[i] {
 			continue
 		}
-		c := claim{scopedKey{m.Topic, m.IdempotencyKey}, m.Digest()}
+		c := claim{key: scopedKey{m.Topic, m.IdempotencyKey}, digest: m.Digest()}
 		digest, used := here[c.key]
 		if first, ok := k.known[c.key]; ok {
 			digest, used = first.digest, true
@@ -59,6 +60,7 @@ func (k *keyring) check(messages []event.Message, fresh []bool) ([]claim, error)
 			here = map[scopedKey][sha256.Size]byte{}
 		}
 		here[c.key] = c.digest
+		c.again = used
 		claims[i] = c
 	}
 	return claims, nil

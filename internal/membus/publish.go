@@ -18,6 +18,11 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 	if err := ctx.Err(); err != nil {
 		return nil, &event.UnavailableError{RetryAfter: time.Second, Err: err}
 	}
+	for i, m := range messages {
+		if err := b.options.Rules.Of(m.Topic).Check(m); err != nil {
+			return nil, &event.ItemError{Index: i, Err: err}
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -32,7 +37,11 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 	if b.closed {
 		return nil, &event.UnavailableError{RetryAfter: time.Second, Err: errClosed}
 	}
-	if b.bytes+more+b.cost(messages, fresh) > b.options.MaxBytes {
+	plan, err := b.plan(messages, fresh, claims, now)
+	if err != nil {
+		return nil, err
+	}
+	if b.bytes+more+plan.cost(b.options.Retention) > b.options.MaxBytes {
 		return nil, &event.UnavailableError{RetryAfter: 5 * time.Second, Err: errFull}
 	}
 	receipts := make([]event.Receipt, len(messages))
@@ -40,11 +49,12 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 	for i, m := range messages {
 		receipt, known := b.known(m, claims[i])
 		if !known {
-			e := b.append(m, now)
-			events = append(events, e)
-			receipt = event.Receipt{Topic: m.Topic, Cursor: e.Cursor()}
+			taken := b.take(m, plan.events[i], plan.drafts[m.Topic].topic, now)
+			events = append(events, taken...)
+			last := taken[len(taken)-1]
+			receipt = event.Receipt{Topic: m.Topic, Cursor: last.Cursor(), Life: plan.drafts[m.Topic].topic.life}
 			if m.IdempotencyKey != "" {
-				b.bytes += b.keys.remember(claims[i], e.Cursor(), now.Add(b.options.RememberKeys))
+				b.bytes += b.keys.remember(claims[i], receipt.Cursor, now.Add(b.options.RememberKeys))
 			}
 		}
 		if m.Producer != "" && fresh[i] {
@@ -67,43 +77,37 @@ func (b *Bus) known(m event.Message, c claim) (event.Receipt, bool) {
 	return event.Receipt{Topic: m.Topic, Cursor: first.cursor, Duplicate: true}, ok && c.key.key != ""
 }
 
-// cost bounds from above what the fresh messages add to b.bytes: what they take,
-// less what their topics cut off to keep their limits. Their producers do not
-// count.
-func (b *Bus) cost(messages []event.Message, fresh []bool) (sum int) {
-	type share struct{ messages, bytes int }
-	shares := map[event.Topic]share{}
-	for i, m := range messages {
-		if !fresh[i] {
-			continue
-		}
-		s := shares[m.Topic]
-		shares[m.Topic] = share{s.messages + 1, s.bytes + size(m)}
-		sum += keyCost(m.IdempotencyKey)
-	}
-	for name, s := range shares {
-		sum += s.bytes
-		if t := b.topics[name]; t != nil {
-			sum -= t.excess(s.messages, s.bytes, b.options.Retention)
+// take gives the events of a message their places, and stores them unless the
+// topic is ephemeral.
+func (b *Bus) take(m event.Message, events []event.Event, t *topic, now time.Time) []event.Event {
+	for i, e := range events {
+		if e.Kind == event.KindEphemeral {
+			b.clock = b.clock.Next(now)
+			e.Epoch, e.Position = b.epoch, b.clock
 		} else {
-			sum += topicCost(name)
+			e = b.append(t, e, now)
 		}
+		events[i] = e
 	}
-	return sum
+	if m.Lease > 0 {
+		b.grant(t, m.Lease)
+	}
+	return events
 }
 
-func (b *Bus) append(m event.Message, now time.Time) event.Event {
-	t := b.topics[m.Topic]
-	if t == nil {
-		t = newTopic(m.Topic, b.forgotten, b.options.Retention.Age)
-		b.topics[m.Topic] = t
+// append stores the next event of a topic.
+func (b *Bus) append(t *topic, e event.Event, now time.Time) event.Event {
+	if b.topics[t.name] == nil {
+		b.topics[t.name] = t
 		b.bytes += t.overhead()
 	}
 	b.clock = b.clock.Next(now)
-	e := event.Event{Epoch: b.epoch, Position: b.clock, Prev: t.last,
-		Topic: m.Topic, Name: m.Name, Key: m.Key, Data: m.Data}
-	b.bytes += t.append(e, size(m))
+	e.Epoch, e.Position, e.Prev = b.epoch, b.clock, t.last
+	b.bytes += t.append(e)
 	b.bytes -= t.trim(b.options.Retention, b.clock)
 	b.bytes -= t.expire(now, b.options.Retention.Age)
+	if e.End != "" {
+		b.release(t)
+	}
 	return e
 }
