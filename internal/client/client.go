@@ -29,6 +29,7 @@ type Options struct {
 type Client struct {
 	publish string
 	events  string
+	topics  string
 	http    *http.Client
 	timeout time.Duration
 	silence time.Duration
@@ -56,6 +57,7 @@ func New(baseURL string, o Options) (*Client, error) {
 	return &Client{
 		publish: base.JoinPath("publish").String(),
 		events:  base.JoinPath("events").String(),
+		topics:  base.JoinPath("topics").String(),
 		http:    &http.Client{Transport: o.Transport, CheckRedirect: checkRedirect},
 		timeout: o.Timeout,
 		silence: o.Silence,

@@ -28,6 +28,9 @@ type Error struct {
 	LastID     string
 	// RetryAfter is how long the hub asks to wait; 0 if it did not say.
 	RetryAfter time.Duration
+	// Ended says of a 409 which topic takes no messages any more, and how it
+	// ended; else it is nil.
+	Ended *event.EndedError
 }
 
 func (e *Error) Error() string {
@@ -45,6 +48,22 @@ func (e *Error) Error() string {
 		text += "; it may be stored all the same"
 	}
 	return text
+}
+
+// Unwrap returns what the answer means to whoever knows topics.
+func (e *Error) Unwrap() error {
+	if e.Ended == nil {
+		return nil
+	}
+	return e.Ended
+}
+
+// endedAs returns the error of a message to a topic with the topic's name in it.
+func endedAs(err error, t event.Topic) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Ended != nil {
+		e.Ended.Topic = t
+	}
+	return err
 }
 
 // Refused reports whether the hub will answer the same however often it is
@@ -82,6 +101,7 @@ type problem struct {
 	Hint   string `json:"hint"`
 	Item   *int   `json:"item"`
 	Stored string `json:"stored"`
+	Ended  string `json:"topic_status"`
 	taken
 }
 
@@ -110,6 +130,9 @@ func answerError(r *http.Response) *Error {
 	}
 	e.Detail, e.Hint, e.Item, e.Stored = p.Detail, p.Hint, p.Item, p.Stored
 	e.Published, e.Duplicates, e.LastID = p.Published, p.Duplicates, p.LastID
+	if e.Status == http.StatusConflict {
+		e.Ended = &event.EndedError{Status: event.Status(p.Ended)}
+	}
 	return e
 }
 

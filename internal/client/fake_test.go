@@ -98,6 +98,7 @@ type played struct {
 	*script
 	states []client.State
 	events []client.Event
+	ends   []client.End
 	cursor string
 	err    error
 }
@@ -123,6 +124,7 @@ func play(t *testing.T, onEvent func(client.Event) error, answers ...answer) *pl
 		}
 		p.cursor, p.err = c.Listen(t.Context(), client.ListenOptions{Topics: []string{"news"}}, client.Handler{
 			State: func(s client.State) { p.states = append(p.states, s) },
+			End:   func(e client.End) error { p.ends = append(p.ends, e); return nil },
 			Event: func(e client.Event) error {
 				p.events = append(p.events, e)
 				if onEvent != nil {

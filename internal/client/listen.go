@@ -33,6 +33,7 @@ type ListenOptions struct {
 type Handler struct {
 	Event func(Event) error
 	Gap   func(Gap) error
+	End   func(End) error
 	State func(State)
 }
 
@@ -53,6 +54,13 @@ type Gap struct {
 	ResumedAt string       `json:"resumed_at"` // the cursor from which on the topic is complete again
 }
 
+// End says that a topic has ended: nothing comes of it any more.
+type End struct {
+	Topic  event.Topic  `json:"topic"`
+	Status event.Status `json:"status"`
+	Cursor string       `json:"-"` // as an Event's
+}
+
 // State is a change of the connection.
 type State struct {
 	Connected bool
@@ -65,7 +73,8 @@ type State struct {
 // Listen hands on what the topics bring, each event once and in order, until
 // ctx ends, the handler returns an error, the hub refuses the request (an
 // *Error), answers with something that is no stream of events in the hub's
-// form, or has nothing more to say for good (then the error is nil).
+// form, or has nothing more to say for good, since all topics have ended (then
+// the error is nil).
 //
 // Whatever else happens (the hub away, overloaded, restarted, the connection
 // broken or silent) is passed over: Listen waits as long as the stream asked
@@ -79,7 +88,11 @@ func (c *Client) Listen(ctx context.Context, o ListenOptions, h Handler) (string
 	if i := strings.IndexFunc(o.Cursor, notInCursor); i >= 0 {
 		return "", invalid("cursor", "%q has a character at byte %d that no cursor has", o.Cursor, i)
 	}
-	l := &listener{client: c, url: c.events + "?" + o.query().Encode(), handler: h, cursor: o.Cursor, retry: defaultRetry}
+	l := &listener{client: c, url: c.events + "?" + o.query().Encode(), handler: h, cursor: o.Cursor, retry: defaultRetry,
+		open: map[event.Topic]struct{}{}}
+	for _, t := range o.Topics {
+		l.open[event.Topic(t)] = struct{}{}
+	}
 	err := l.run(ctx)
 	return l.cursor, err
 }
@@ -112,8 +125,9 @@ type listener struct {
 	handler Handler
 
 	cursor   string
-	retry    time.Duration // what a stream asked for last
-	failures int           // attempts in a row that opened no stream
+	retry    time.Duration            // what a stream asked for last
+	failures int                      // attempts in a row that opened no stream
+	open     map[event.Topic]struct{} // topics, and selectors, of which more may come
 }
 
 func (l *listener) run(ctx context.Context) error {

@@ -25,6 +25,10 @@ type PipeOptions struct {
 	// and a connection that went quietly is not noticed.
 	MaxMessages int           // 1,000
 	MaxTime     time.Duration // 1 s
+	// Hold keeps a request that is old enough open until there is a message for
+	// the next one: so whoever has little to say learns at once that somebody
+	// else has ended its topic.
+	Hold bool
 	// Patience is how long to go on without any progress. Zero: for ever.
 	Patience time.Duration
 	// Progress, unless it is nil, is told by the goroutine of Pipe after each
@@ -58,7 +62,9 @@ const maxPipeBytes = 4 << 20
 // doubles and loses nothing. It keeps what is not confirmed, at most one
 // request's messages, and sends it again.
 //
-// A message that the hub refuses ends it with a *PipeError. When ctx ends, the
+// A message that the hub refuses ends it with a *PipeError; that is an
+// *event.EndedError, too, if it is because somebody has ended the topic: this is
+// told without another message, if a request is open. When ctx ends, the
 // request under way gets a few seconds for its answer; the error is ctx's then.
 // The Tally counts what is known to be stored.
 func (c *Client) Pipe(ctx context.Context, messages <-chan event.Message, o PipeOptions) (Tally, error) {

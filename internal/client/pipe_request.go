@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tickertape/internal/event"
 )
 
 // taken is a hub's word on a stream.
@@ -53,10 +55,12 @@ func (p *pipe) attempt(ctx context.Context) (again bool, err error) {
 }
 
 // fill feeds the request until it is full, or old enough, or there is no more,
-// or it is answered.
+// or it is answered. Of one that is held open, the message that ends it goes
+// with the next one.
 func (p *pipe) fill(ctx context.Context, body *feed, answers <-chan outcome) (answer outcome, early bool) {
 	timer := time.NewTimer(p.options.MaxTime)
 	defer timer.Stop()
+	old := false
 	for p.last == nil && len(p.pending) < p.options.MaxMessages && p.bytes < maxPipeBytes {
 		select {
 		case answer := <-answers:
@@ -64,9 +68,15 @@ func (p *pipe) fill(ctx context.Context, body *feed, answers <-chan outcome) (an
 		case <-ctx.Done():
 			return outcome{}, false
 		case <-timer.C:
-			return outcome{}, false
+			if old = true; !p.options.Hold {
+				return outcome{}, false
+			}
 		case m, ok := <-p.messages:
-			if p.keep(m, ok) {
+			kept := p.keep(m, ok)
+			if old {
+				return outcome{}, false
+			}
+			if kept {
 				body.add(p.pending[len(p.pending)-1])
 			}
 		}
@@ -134,6 +144,7 @@ func (p *pipe) judge(o outcome) (again bool, err error) {
 	if o.Published < 0 || o.Duplicates < 0 || n > len(p.pending) {
 		return false, fmt.Errorf("POST %s: %w: it took %d of %d messages", p.client.publish, errNotHub, n, len(p.pending))
 	}
+	about := p.topicOf(o)
 	p.confirm(n, o.LastID)
 	if o.err == nil && n == 0 {
 		return false, fmt.Errorf("POST %s: %w: it took nothing of what it was sent", p.client.publish, errNotHub)
@@ -145,11 +156,23 @@ func (p *pipe) judge(o outcome) (again bool, err error) {
 	case !refusal.Refused():
 		return Passing(refusal), refusal.alone()
 	}
+	err = endedAs(refusal.alone(), about)
 	number := p.number()
 	if refusal.Item != nil {
 		number = first + int64(*refusal.Item)
 	}
-	return false, &PipeError{Number: number, Err: refusal.alone()}
+	return false, &PipeError{Number: number, Err: err}
+}
+
+// topicOf returns the topic of the message at which the hub stopped, or of the
+// last one if it was behind that. Call it before what is stored is forgotten.
+func (p *pipe) topicOf(o outcome) event.Topic {
+	at := min(max(o.Published+o.Duplicates, 0), len(p.pending)-1)
+	var doc document
+	if err := json.Unmarshal(p.pending[at], &doc); err != nil {
+		return "" // never: newDocument made it
+	}
+	return doc.Topic
 }
 
 // alone returns the error without the place in a request, of which the caller

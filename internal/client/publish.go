@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,7 +25,9 @@ type document struct {
 	Topic          event.Topic `json:"topic"`
 	Event          string      `json:"event,omitempty"`
 	Key            string      `json:"key,omitempty"`
-	Data           any         `json:"data"`
+	Data           any         `json:"data,omitempty"` // nil for an end by itself
+	End            string      `json:"end,omitempty"`
+	Lease          string      `json:"lease,omitempty"`
 	IdempotencyKey string      `json:"idempotency_key,omitempty"`
 }
 
@@ -33,7 +36,8 @@ type document struct {
 //
 // The error is an *Error if the hub answered, and an *event.InvalidError for
 // data that has no form as JSON. Everything else that the hub would refuse is
-// left to it. After an error that is Passing the message may be stored, unless
+// left to it; an Error for a topic that has ended is an *event.EndedError, too.
+// After an error that is Passing the message may be stored, unless
 // an Error says otherwise; with an idempotency key it can be published again
 // without doubling, for as long as the hub remembers keys. A Producer is Pipe's
 // business: its numbers are not sent here.
@@ -43,8 +47,8 @@ func (c *Client) Publish(ctx context.Context, m event.Message) (Receipt, error) 
 		return Receipt{}, err
 	}
 	var receipt Receipt
-	if err := c.post(ctx, doc, m.IdempotencyKey != "", &receipt); err != nil {
-		return Receipt{}, err
+	if err := c.post(ctx, c.publish, doc, m.IdempotencyKey != "", &receipt); err != nil {
+		return Receipt{}, endedAs(err, m.Topic)
 	}
 	if receipt.ID == "" {
 		return Receipt{}, fmt.Errorf("POST %s: %w: it has no id", c.publish, errNotHub)
@@ -67,7 +71,10 @@ func (c *Client) PublishBatch(ctx context.Context, messages []event.Message) ([]
 	var answer struct {
 		Results []Receipt `json:"results"`
 	}
-	if err := c.post(ctx, docs, again, &answer); err != nil {
+	if err := c.post(ctx, c.publish, docs, again, &answer); err != nil {
+		if e, ok := errors.AsType[*Error](err); ok && e.Item != nil && *e.Item >= 0 && *e.Item < len(messages) {
+			return nil, endedAs(e, messages[*e.Item].Topic)
+		}
 		return nil, err
 	}
 	if len(answer.Results) != len(messages) {
@@ -83,7 +90,13 @@ func newDocument(m event.Message) (document, error) {
 			return document{}, invalid(f.name, "is not valid UTF-8")
 		}
 	}
-	doc := document{Topic: m.Topic, Event: m.Name, Key: m.Key, Data: m.Data.Text, IdempotencyKey: m.IdempotencyKey}
+	doc := document{Topic: m.Topic, Event: m.Name, Key: m.Key, Data: m.Data.Text, End: string(m.End), IdempotencyKey: m.IdempotencyKey}
+	if m.EndOnly {
+		doc.Data = nil
+	}
+	if m.Lease != 0 {
+		doc.Lease = m.Lease.String()
+	}
 	if m.Data.JSON {
 		if !json.Valid([]byte(m.Data.Text)) {
 			return document{}, invalid("data", "is not valid JSON")
@@ -93,10 +106,10 @@ func newDocument(m event.Message) (document, error) {
 	return doc, nil
 }
 
-// post sends a body and decodes the answer into result. If the request may
+// post sends a body to an address and decodes the answer into result. If the request may
 // come again without harm, the transport sends it once more by itself when it
 // took a connection that the hub had closed just then.
-func (c *Client) post(ctx context.Context, body any, again bool, result any) error {
+func (c *Client) post(ctx context.Context, to string, body any, again bool, result any) error {
 	var encoded bytes.Buffer
 	e := json.NewEncoder(&encoded)
 	e.SetEscapeHTML(false)
@@ -106,7 +119,7 @@ func (c *Client) post(ctx context.Context, body any, again bool, result any) err
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout,
 		fmt.Errorf("no answer in %v: %w", c.timeout, context.DeadlineExceeded))
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.publish, bytes.NewReader(encoded.Bytes()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(encoded.Bytes()))
 	if err != nil {
 		return err
 	}
@@ -125,10 +138,10 @@ func (c *Client) post(ctx context.Context, body any, again bool, result any) err
 	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return &unreachable{fmt.Errorf("POST %s: the answer broke off: %w", c.publish, err)}
+		return &unreachable{fmt.Errorf("POST %s: the answer broke off: %w", to, err)}
 	}
 	if err := json.Unmarshal(answer, result); err != nil {
-		return fmt.Errorf("POST %s: %w: %w", c.publish, errNotHub, err)
+		return fmt.Errorf("POST %s: %w: %w", to, errNotHub, err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"tickertape/internal/event"
 	"tickertape/internal/sse"
 )
 
@@ -32,6 +33,8 @@ func (l *listener) read(ctx context.Context, body io.Reader) (again bool, err er
 		switch {
 		case errors.Is(err, sse.ErrTooLong):
 			return false, err
+		case errors.Is(err, io.EOF) && len(l.open) == 0:
+			return false, nil
 		case errors.Is(err, io.EOF):
 			return true, errBroken
 		case err != nil:
@@ -78,6 +81,8 @@ func (l *listener) take(e sse.Event) error {
 			return err
 		}
 		return l.handler.Gap(gap)
+	case event.EndName:
+		return l.takeEnd(e)
 	}
 	if strings.HasPrefix(e.Name, "hub.") {
 		return nil // hub.cursor, or what a later hub may have to say
@@ -93,6 +98,21 @@ func (l *listener) take(e sse.Event) error {
 		return nil
 	}
 	return l.handler.Event(one)
+}
+
+// takeEnd notes that nothing comes of a topic any more, and tells it.
+func (l *listener) takeEnd(e sse.Event) error {
+	end := End{Cursor: e.ID}
+	if err := decode(e, &end); err != nil {
+		return err
+	}
+	if l.handler.End != nil {
+		if err := l.handler.End(end); err != nil {
+			return err
+		}
+	}
+	delete(l.open, end.Topic)
+	return nil
 }
 
 // decode reads the data of an event. What cannot be read will not get better
