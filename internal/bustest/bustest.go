@@ -16,7 +16,7 @@ import (
 
 // Open makes a new, empty store with the given limits, and returns a function
 // that gives each node its handle on it. A bus that serves its whole process
-// may return the same handle each time.
+// may return the same handle each time. Its rules are those of this package.
 type Open func(t *testing.T, limits event.Retention) (node func() hub.Bus)
 
 // Run runs the contract.
@@ -50,6 +50,32 @@ func Run(t *testing.T, open Open) {
 		{"ForgottenCannotBeExcluded", forgottenCannotBeExcluded},
 		{"TopicsAreListed", topicsAreListed},
 		{"EverythingComesBackAsItWas", everythingComesBackAsItWas},
+		{"RulesRefuse", rulesRefuse},
+		{"TableKeepsTheNewest", tableKeepsTheNewest},
+		{"TableKeysAreDeleted", tableKeysAreDeleted},
+		{"TableKeysAreLimited", tableKeysAreLimited},
+		{"TableBytesAreLimited", tableBytesAreLimited},
+		{"TablePagesAddUp", tablePagesAddUp},
+		{"DeletionsAreLimited", deletionsAreLimited},
+		{"DeletionsExpire", deletionsExpire},
+		{"TableExpiresAsAWhole", tableExpiresAsAWhole},
+		{"EphemeralIsNotKept", ephemeralIsNotKept},
+		{"EphemeralIsTakenOnce", ephemeralIsTakenOnce},
+		{"EndIsAnEvent", endIsAnEvent},
+		{"EndInEveryPage", endInEveryPage},
+		{"EndedRefusesAll", endedRefusesAll},
+		{"EndIsRepeated", endIsRepeated},
+		{"RacingEndsEndOnce", racingEndsEndOnce},
+		{"LifeIsOfTheTopic", lifeIsOfTheTopic},
+		{"NextLifeIsAnother", nextLifeIsAnother},
+		{"LeaseRunsOutOnce", leaseRunsOutOnce},
+		{"LeaseIsRenewed", leaseIsRenewed},
+		{"LeaseIsReplaced", leaseIsReplaced},
+		{"LeaseGoesWithTheEnd", leaseGoesWithTheEnd},
+		{"ActiveTopics", activeTopics},
+		{"ForgottenActivity", forgottenActivity},
+		{"AnyPublisherKeepsTheRules", anyPublisherKeepsTheRules},
+		{"RacingPublishersKeepTheRules", racingPublishersKeepTheRules},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

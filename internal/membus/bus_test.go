@@ -12,8 +12,8 @@ import (
 
 func TestBusContract(t *testing.T) {
 	t.Parallel()
-	bustest.Run(t, func(_ *testing.T, limits event.Retention) func() hub.Bus {
-		bus := membus.New(membus.Options{Retention: limits, Beat: 50 * time.Millisecond})
+	bustest.Run(t, func(t *testing.T, limits event.Retention) func() hub.Bus {
+		bus := membus.New(membus.Options{Rules: bustest.Rules(t), Retention: limits, Beat: 50 * time.Millisecond})
 		return func() hub.Bus { return bus }
 	})
 }
