@@ -152,8 +152,9 @@ func (p *producer) take(status, first int, a said) bool {
 		p.told = event.Completed
 		return false
 	case http.StatusConflict:
-		if p.told = a.TopicStatus; p.told == "" {
-			p.odd("a 409 says no topic_status: %s", a.Detail)
+		p.told = a.TopicStatus
+		if p.told == "" || p.last >= 0 && p.told == event.Completed {
+			p.odd("a 409 with topic_status %q, to who has sent %d lines, and as its end line %d: %s", p.told, p.sent, p.last, a.Detail)
 		}
 		return false
 	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
