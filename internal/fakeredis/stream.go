@@ -102,6 +102,31 @@ func streamTrim(x *execution, args []string) any {
 	return int64(gone)
 }
 
+// streamDelete is XDEL key id …
+func streamDelete(x *execution, args []string) any {
+	s, of := lookup[*stream](x, args[1])
+	switch {
+	case !of:
+		return errType
+	case s == nil:
+		return int64(0)
+	}
+	gone := make(map[id]struct{}, len(args)-2)
+	for _, text := range args[2:] {
+		at, valid := parseID(text, 0)
+		if !valid {
+			return errID
+		}
+		gone[at] = struct{}{}
+	}
+	before := len(s.entries)
+	s.entries = slices.DeleteFunc(slices.Clone(s.entries), func(e entry) bool {
+		_, drop := gone[e.id]
+		return drop
+	})
+	return int64(before - len(s.entries))
+}
+
 func streamRange(x *execution, args []string) any { return ranged(x, args, args[2], args[3], false) }
 
 func streamReversed(x *execution, args []string) any { return ranged(x, args, args[3], args[2], true) }

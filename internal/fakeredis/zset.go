@@ -51,6 +51,14 @@ func setScore(x *execution, args []string) any {
 	return strconv.FormatFloat(n, 'g', 17, 64)
 }
 
+func setLength(x *execution, args []string) any {
+	s, of := lookup[sortedSet](x, args[1])
+	if !of {
+		return errType
+	}
+	return int64(len(s))
+}
+
 func setRemove(x *execution, args []string) any {
 	s, of := lookup[sortedSet](x, args[1])
 	if !of {
