@@ -49,10 +49,10 @@ func ofHub() []Defect {
 			Edits: []Edit{{hubGo, `func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 	h.mu.Lock()
 `, `func (h *Hub) join(t event.Topic, s *Subscriber) *log {
-	now := h.mark.Load().clock
+	early := h.mark.Load().clock
 	time.Sleep(time.Millisecond)
 	h.mu.Lock()
-`}, {hubGo, `newLog(t, h.options.Rules.Of(t).Kind, h.mark.Load().clock)`, `newLog(t, h.options.Rules.Of(t).Kind, now)`}},
+`}, {hubGo, `newLog(t, h.options.Rules.Of(t), now)`, `newLog(t, h.options.Rules.Of(t), early)`}},
 			Cases: []string{"come-and-go", "hubs-rolled"},
 		},
 		{

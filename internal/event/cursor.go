@@ -33,6 +33,9 @@ type Cursor struct {
 	// with such a cursor goes on with the very same replay.
 	Opened Position
 	Last   int
+	// Tables says that it is the replay of a stream that began with the tables
+	// as they stood, and asked for nothing else up to there. Last is 0 then.
+	Tables bool
 }
 
 // ErrBadCursor says that a text is not a cursor that a hub gave out.
@@ -43,6 +46,9 @@ var ErrBadCursor = errors.New("not a cursor of this hub")
 func (c Cursor) Replaying() bool { return c.Opened.After(c.Position) }
 
 const cursorVersion = '1'
+
+// onlyTables stands for Tables in the place of Last.
+const onlyTables = MaxLast + 1
 
 // String returns the cursor's text: a version, then URL-safe base64 of its
 // fields and of a checksum over them, so that a text cut short or retyped is
@@ -59,8 +65,12 @@ func (c Cursor) Append(dst []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, c.Epoch.Nonce)
 	b = appendPosition(b, c.Position)
 	if c.Replaying() {
+		last := c.Last
+		if c.Tables {
+			last = onlyTables
+		}
 		b = appendPosition(b, c.Opened)
-		b = binary.AppendUvarint(b, uint64(c.Last))
+		b = binary.AppendUvarint(b, uint64(last))
 	}
 	b = binary.BigEndian.AppendUint16(b, checksum(b))
 	dst = append(dst, cursorVersion)
@@ -87,7 +97,10 @@ func ParseCursor(s string) (Cursor, error) {
 	c.Position = r.position()
 	if len(r.rest) > 0 {
 		c.Opened = r.position()
-		c.Last = int(r.uvarint(MaxLast))
+		c.Last = int(r.uvarint(onlyTables))
+	}
+	if c.Last == onlyTables {
+		c.Last, c.Tables = 0, true
 	}
 	if r.failed || len(r.rest) > 0 || c.String() != s {
 		return Cursor{}, ErrBadCursor

@@ -50,6 +50,7 @@ var cursorSamples = []event.Cursor{
 	{Epoch: event.Epoch{Store: 0x6d62, Number: 1, Nonce: 0xdeadbeef}, Position: event.Position{MS: 1763820000000}},
 	{Epoch: event.Epoch{Store: 0x6d62, Number: 1, Nonce: 7}, Position: event.Position{MS: 1763820000000, Seq: 12}},
 	{Epoch: event.Epoch{Store: 2, Number: 3, Nonce: 4}, Position: event.Position{MS: 5}, Opened: event.Position{MS: 1763820000000}, Last: 10_000},
+	{Epoch: event.Epoch{Store: 2, Number: 3, Nonce: 4}, Position: event.Position{MS: 5}, Opened: event.Position{MS: 1763820000000}, Tables: true},
 	{Epoch: event.Epoch{Store: 2, Number: 3, Nonce: 4}, Opened: event.Position{MS: 1763820000000, Seq: 3}},
 	{Epoch: event.Epoch{Store: 1<<16 - 1, Number: 1<<32 - 1, Nonce: 1<<32 - 1}, Position: event.Position{MS: 1<<48 - 1, Seq: 1<<35 - 2},
 		Opened: event.Position{MS: 1<<48 - 1, Seq: 1<<35 - 1}, Last: event.MaxLast},

@@ -3,6 +3,7 @@ package hub
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 
@@ -26,6 +27,7 @@ type frame struct {
 	event event.Event
 	gap   event.Gap
 	forms [forms]encoding
+	stale atomic.Bool // a newer one has taken its place in its table
 }
 
 type encoding struct {

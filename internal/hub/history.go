@@ -99,7 +99,7 @@ func (h *Hub) fill(ctx context.Context, l *log) error {
 			break
 		}
 	}
-	for _, p := range l.deliver(pages) {
+	for _, p := range l.deliver(pages, h) {
 		h.reads.keep(p, h.options.PagesBytes)
 	}
 	if failed != nil {
@@ -150,12 +150,13 @@ func (h *Hub) history(ctx context.Context, r event.Range) (event.Page, error) {
 // deliver shares the pages, hands them to those who wait for them, and wakes
 // these, and those whom the log itself can serve by now. It returns the pages
 // that are shared.
-func (l *log) deliver(pages []*page) []*page {
+func (l *log) deliver(pages []*page, h *Hub) []*page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// Pages of an epoch that has ended meanwhile say nothing.
 	pages = slices.DeleteFunc(pages, func(p *page) bool { return p.epoch != l.epoch })
 	l.pages = append(l.pages, pages...)
+	l.absorb(h)
 	for s, w := range l.wants {
 		i := slices.IndexFunc(pages, w.served)
 		if i < 0 && (w.last > 0 || l.floor.After(w.after)) {

@@ -181,12 +181,14 @@ func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[t]
+	now := h.mark.Load().clock
 	if l == nil {
-		l = newLog(t, h.options.Rules.Of(t).Kind, h.mark.Load().clock)
+		l = newLog(t, h.options.Rules.Of(t), now)
 		h.logs[t] = l
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.outlive(now.Position, h.options.Age, h)
 	l.subscribers = append(l.subscribers, s)
 	return l
 }
@@ -248,7 +250,6 @@ func (h *Hub) drop(left idleLog) {
 	defer l.mu.Unlock()
 	if len(l.subscribers) == 0 && l.left == left.since && h.logs[l.topic] == l {
 		delete(h.logs, l.topic)
-		h.bytes.Add(-int64(l.bytes))
-		l.bytes = 0
+		l.weigh(-l.bytes, h)
 	}
 }

@@ -12,6 +12,7 @@ import (
 // older ones that were read from the bus for those who need them.
 type log struct {
 	topic event.Topic
+	keys  int // the most that it may have as a table; as many may be deleted
 
 	mu    sync.Mutex
 	kind  event.Kind
@@ -25,6 +26,7 @@ type log struct {
 	floor  event.Position
 	proven bool // an event of the topic stood at floor, or is lost up to there
 	bytes  int
+	table  table
 
 	subscribers []*Subscriber
 	left        time.Time // when the last subscriber left
@@ -38,8 +40,11 @@ type log struct {
 	ending ending
 }
 
-func newLog(t event.Topic, k event.Kind, now event.Clock) *log {
-	return &log{topic: t, kind: k, epoch: now.Epoch, floor: now.Position}
+func newLog(t event.Topic, r event.Rule, now event.Clock) *log {
+	if r.Keys == 0 {
+		r.Keys = event.DefaultKeys
+	}
+	return &log{topic: t, kind: r.Kind, keys: r.Keys, epoch: now.Epoch, floor: now.Position}
 }
 
 // append adds the topic's next event, or hole, and reports whether it is the
@@ -47,6 +52,7 @@ func newLog(t event.Topic, k event.Kind, now event.Clock) *log {
 func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.outlive(f.position(), h.options.Age, h)
 	last := event.Latest(complete, l.floor)
 	if len(l.frames) > l.head {
 		last = event.Latest(last, l.frames[len(l.frames)-1].position())
@@ -61,21 +67,20 @@ func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 	} else if f.hole() {
 		return false
 	}
+	l.supersede(f, h)
 	l.frames = append(l.frames, f)
-	l.bytes += f.size()
-	h.bytes.Add(int64(f.size()))
+	l.weigh(f.size(), h)
 	for l.overfull(h) {
-		old := l.frames[l.head]
-		l.floor, l.proven = old.position(), true
-		l.bytes -= old.size()
-		h.bytes.Add(-int64(old.size()))
-		l.head++
+		l.cut(h)
 	}
-	if l.head > len(l.frames)/2 {
-		l.frames = slices.Clone(l.frames[l.head:])
-		l.head = 0
-	}
+	l.pack()
 	return l.touch()
+}
+
+// weigh notes that the log has grown by so many bytes.
+func (l *log) weigh(bytes int, h *Hub) {
+	l.bytes += bytes
+	h.bytes.Add(int64(bytes))
 }
 
 // connect joins the frame to what the log has: all of the topic up to last.
@@ -101,8 +106,8 @@ func (l *log) touch() bool {
 
 // restart empties the log, which begins at floor now.
 func (l *log) restart(floor event.Position, h *Hub) {
-	h.bytes.Add(-int64(l.bytes))
-	l.frames, l.head, l.bytes = nil, 0, 0
+	l.weigh(-l.bytes, h)
+	l.frames, l.head, l.table = nil, 0, table{}
 	l.floor, l.proven = floor, false
 }
 
@@ -135,9 +140,13 @@ func (l *log) mend(base event.Position, to event.Clock, intact bool, h *Hub) boo
 
 // overfull reports whether the log has to give up its oldest frame: for its own
 // limits, or because all logs together are too large and this one grows.
+// A table is as large as its keys, of which the store takes only so many.
 func (l *log) overfull(h *Hub) bool {
-	n := len(l.frames) - l.head
-	return n > h.options.LogFrames || n > 1 && (l.bytes > h.options.LogBytes || h.bytes.Load() > int64(h.options.LogsBytes))
+	n, most, bytes := len(l.frames)-l.head-l.table.stale, h.options.LogFrames, h.options.LogBytes
+	if l.kind == event.KindLatest {
+		most, bytes = max(most, 2*l.keys), h.options.LogsBytes
+	}
+	return n > most || n > 1 && (l.bytes > bytes || h.bytes.Load() > int64(h.options.LogsBytes))
 }
 
 // wake wakes those of the log's subscribers who are idle.

@@ -10,6 +10,9 @@ import (
 type Options struct {
 	Rules event.Rules // the node's: of which kind a topic is until an event says it. None
 
+	// Age is how long the store keeps an event, or a table that nobody writes to. 24 h
+	Age time.Duration
+
 	LogFrames  int           // the most frames of one topic's log. 1024
 	LogBytes   int           // the most bytes of one topic's log. 1 MiB
 	LogsBytes  int           // about the most bytes of all logs. 256 MiB
@@ -36,7 +39,7 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		field    *time.Duration
 		standard time.Duration
-	}{{&o.LogLinger, time.Minute}, {&o.PageLife, 30 * time.Second}, {&o.ReadTime, 5 * time.Second}} {
+	}{{&o.Age, event.Retention{}.WithDefaults().Age}, {&o.LogLinger, time.Minute}, {&o.PageLife, 30 * time.Second}, {&o.ReadTime, 5 * time.Second}} {
 		if *d.field == 0 {
 			*d.field = d.standard
 		}

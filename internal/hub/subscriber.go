@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -94,10 +95,7 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	// all of them reach back to.
 	s.begin(r.From, h.mark.Load())
 	for i := range s.sources {
-		s.sources[i].last = s.cursor.Last
-		if r.From == (Start{}) {
-			s.sources[i].opened = s.cursor.Position
-		}
+		s.sources[i].begin(r.From, s.cursor)
 	}
 	if !s.settled {
 		h.reads.push(task{judge: []*Subscriber{s}})
@@ -122,11 +120,33 @@ func (s *Subscriber) begin(from Start, mark *watermark) {
 	case from.Last > 0:
 		s.cursor = replay
 		s.cursor.Last = from.Last
+	case s.hasTables():
+		s.cursor = replay
+		s.cursor.Tables = true
 	default:
 		s.cursor = now
 	}
 	s.settled, s.epochs = true, mark.epochs
 	s.opening.ID = s.cursor.String()
+}
+
+// hasTables reports whether one of the topics is known to be a table: a stream
+// that starts now begins with that as it stands.
+func (s *Subscriber) hasTables() bool {
+	return slices.ContainsFunc(s.sources, func(src source) bool { return src.log.is(event.KindLatest) })
+}
+
+// begin lets the source of a stream begin that starts like that, at the cursor.
+func (src *source) begin(from Start, at event.Cursor) {
+	src.last = at.Last
+	switch {
+	case at.Replaying() && at.Tables:
+		if !src.log.is(event.KindLatest) {
+			src.from, src.opened = at.Opened, at.Opened
+		}
+	case from == Start{}:
+		src.opened = at.Position
+	}
 }
 
 // resume begins at a client's cursor. Unless it is ahead of the watermark, or

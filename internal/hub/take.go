@@ -112,7 +112,9 @@ func (s *Subscriber) release(views []view) {
 func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Position) [][]byte {
 	for size := 0; size < max || size == 0; { // one block at least
 		next, found := limit, false
-		for _, v := range views {
+		for i := range views {
+			v := &views[i]
+			v.skip()
 			if len(v.frames) > 0 && !v.frames[0].position().After(next) {
 				next, found = v.frames[0].position(), true
 			}
@@ -244,7 +246,7 @@ func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
 func (s *Subscriber) reportLost(dst [][]byte) [][]byte {
 	var gaps []GapNotice
 	for _, src := range s.sources {
-		if !src.log.isEphemeral() {
+		if !src.log.is(event.KindEphemeral) {
 			gaps = append(gaps, GapNotice{Topic: src.log.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()})
 		}
 	}

@@ -15,6 +15,13 @@ type view struct {
 	upto   event.Position
 }
 
+// skip passes over what has been superseded: what took its place comes later.
+func (v *view) skip() {
+	for len(v.frames) > 0 && v.frames[0].stale.Load() {
+		v.frames = v.frames[1:]
+	}
+}
+
 // view returns what there is for the source behind after, up to the watermark,
 // which is now, at most. If nothing here reaches back that far, it notes that the subscriber
 // wants it and reports false; the subscriber is woken when it is there.
@@ -59,14 +66,13 @@ func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position, now
 	defer l.mu.Unlock()
 	frames := l.frames[l.head:]
 	upto := len(frames) - len(behind(frames, opened))
-	switch {
+	switch first := lastEvent(frames[:upto], n); {
 	case l.kind == event.KindEphemeral:
 		return opened, true
-	case upto >= n && !opened.After(now.Position):
-		if first := lastEvent(frames[:upto], n); first != nil {
-			return first.event.Prev, true
-		}
-	case l.floor.IsZero() && !opened.After(now.Position):
+	case opened.After(now.Position):
+	case first != nil:
+		return first.event.Prev, true
+	case l.floor.IsZero():
 		return event.Position{}, true
 	}
 	begins := func(p *page) bool { return p.epoch == now.Epoch && p.last == n && p.opened == opened }
@@ -80,11 +86,11 @@ func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position, now
 	return event.Position{}, false
 }
 
-// lastEvent returns the n-th event from the end, holes not counted, or nil if
-// there are fewer.
+// lastEvent returns the n-th event from the end, or nil if there are fewer. Holes
+// do not count, nor what is superseded.
 func lastEvent(frames []*frame, n int) *frame {
 	for _, f := range slices.Backward(frames) {
-		if !f.hole() {
+		if !f.hole() && !f.stale.Load() {
 			n--
 		}
 		if n == 0 {
@@ -107,8 +113,9 @@ func behind(frames []*frame, p event.Position) []*frame {
 	return frames[sort.Search(len(frames), func(i int) bool { return frames[i].position().After(p) }):]
 }
 
-func (l *log) isEphemeral() bool {
+// is reports whether the topic is of the kind, as far as is known.
+func (l *log) is(k event.Kind) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.kind == event.KindEphemeral
+	return l.kind == k
 }
