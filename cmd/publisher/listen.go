@@ -28,7 +28,9 @@ func (*listen) Help() string {
 changes of the connection and notices of lost events, goes to standard error.
 
 Begins with what is published from now on, unless told otherwise. Comes back by itself when the connection breaks or the
-hub restarts, and goes on where it was. Ctrl-C ends it; it then says from which cursor to go on.
+hub restarts, and goes on where it was. Ctrl-C ends it; it then says from which cursor to go on. It also ends when all its
+topics have: each end is printed as an event hub.end, which --count does not count; the exit code is 1 if fewer events came
+than that.
 
 Examples:
 
@@ -69,6 +71,7 @@ func (l *listen) Run(hub *client.Client, std streams, c *commands) error {
 			}
 			return nil
 		},
+		End:   p.printEnd,
 		Gap:   w.gap,
 		State: w.state,
 	})
@@ -80,6 +83,9 @@ func (l *listen) Run(hub *client.Client, std streams, c *commands) error {
 			return errInterrupted
 		}
 		return nil
+	}
+	if err == nil && l.Count != nil && count < *l.Count {
+		return fmt.Errorf("the topics have ended with %d of %d events", count, *l.Count)
 	}
 	return err
 }

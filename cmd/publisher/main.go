@@ -44,6 +44,8 @@ type commands struct {
 	Pipe   pipe      `cmd:"" group:"Publish" help:"Publish what comes from standard input, for as long as it comes: lines, JSON, a stream of events, a model's answer."`
 	Quotes quotesCmd `cmd:"" group:"Publish" help:"Publish stock quotes, from a CSV file or made up."`
 	News   news      `cmd:"" group:"Publish" help:"Publish what is new in RSS, Atom and JSON feeds."`
+	End    end       `cmd:"" group:"Publish" help:"End a topic: nothing more can be published to it."`
+	Cancel cancel    `cmd:"" group:"Publish" help:"Cancel what a topic's producer does, from anywhere."`
 	Listen listen    `cmd:"" group:"Listen" help:"Print what is published to topics, live or from history."`
 }
 

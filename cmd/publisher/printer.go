@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"tickertape/internal/client"
+	"tickertape/internal/event"
 )
 
 // printer writes events for people, or as lines of JSON for programs.
@@ -22,6 +23,17 @@ func (p *printer) print(e client.Event) error {
 	}
 	_, err = p.std.out.Write(append(line, '\n'))
 	return err
+}
+
+// printEnd prints the end of a topic like an event of it.
+func (p *printer) printEnd(e client.End) error {
+	seen, err := event.ParseCursor(e.Cursor)
+	if err != nil {
+		return fmt.Errorf("the end of topic %q: its id %.100q: %w", e.Topic, e.Cursor, err)
+	}
+	end := event.NewEnd(e.Topic, event.KindLog, e.Status)
+	end.Epoch, end.Position = seen.Epoch, seen.Position
+	return p.print(client.Event{Envelope: end.Envelope(), Cursor: e.Cursor})
 }
 
 func (p *printer) format(e client.Event) ([]byte, error) {

@@ -28,6 +28,8 @@ type send struct {
 	Key            string        `placeholder:"KEY" help:"What the message is about, among others of its topic."`
 	JSON           bool          `name:"json" help:"The data is JSON, not text."`
 	IdempotencyKey *string       `placeholder:"KEY" help:"Publish only if no message of the topic came with this key in the last five minutes: makes it safe to run the command again."`
+	End            endFlag       `placeholder:"STATUS" help:"End the topic with this message: as completed, or with --end=failed, --end=cancelled. It takes no more messages then."`
+	Lease          lease         `placeholder:"DURATION" help:"End the topic as producer_lost if it is without a message for so long, like 30s; each message renews that."`
 	Every          time.Duration `placeholder:"DURATION" help:"Publish it again and again, this often (like 500ms, 2s, 1m), until Ctrl-C."`
 	Count          *int          `placeholder:"N" help:"With --every: end after so many messages."`
 	Quiet          bool          `short:"q" help:"Do not print the messages' ids."`
@@ -44,6 +46,7 @@ Examples:
 	git log -1 | publisher send builds
 	publisher send time tick --every 2s
 	publisher send temperature -- -5          (data that begins with a dash)
+	publisher send jobs.7 'All done' --end    (see also "publisher end")
 
 One newline at the very end of standard input is left out.
 
@@ -60,6 +63,10 @@ func (s *send) Validate() error {
 		return errors.New("--count goes with --every only")
 	case s.Count != nil && *s.Count < 1:
 		return errors.New("--count must be at least 1")
+	case s.End != "" && s.Every > 0:
+		return errors.New("--end and --every exclude each other: a topic that has ended takes no more messages")
+	case s.End != "" && s.Lease != 0:
+		return errors.New("--end and --lease exclude each other: a topic that has ended needs no lease")
 	case s.IdempotencyKey != nil && *s.IdempotencyKey == "":
 		return errors.New("--idempotency-key must not be empty")
 	case s.Every > 0 && s.IdempotencyKey != nil:
@@ -70,7 +77,8 @@ func (s *send) Validate() error {
 
 // Run is called by kong.
 func (s *send) Run(hub *client.Client, std streams) error {
-	m := event.Message{Topic: event.Topic(s.Topic), Name: s.Event, Key: s.Key, IdempotencyKey: valueOf(s.IdempotencyKey)}
+	m := event.Message{Topic: event.Topic(s.Topic), Name: s.Event, Key: s.Key, IdempotencyKey: valueOf(s.IdempotencyKey),
+		End: event.Status(s.End), Lease: time.Duration(s.Lease)}
 	var err error
 	if m.Data, err = s.data(std); err != nil {
 		return err
