@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,11 +91,12 @@ func Overlay(root, dir string, list ...Defect) (path string, err error) {
 	return path, nil
 }
 
-// Packages returns the directories of the files that the defects change, each
-// once, slashed and from the root of the module.
+// Packages returns the directories of the packages that the defects change, each
+// once, slashed and from the root of the module. The parts of a script lie in a
+// directory below their package's.
 func Packages(list ...Defect) (dirs []string) {
 	for file := range byFile(list) {
-		dirs = append(dirs, file[:strings.LastIndexByte(file, '/')])
+		dirs = append(dirs, strings.TrimSuffix(path.Dir(file), "/publish"))
 	}
 	slices.Sort(dirs)
 	return slices.Compact(dirs)

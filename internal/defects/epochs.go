@@ -28,25 +28,8 @@ func ofEpochs() []Defect {
 		{
 			Name:  "losses-unannounced",
 			About: "losses are written down and not announced to streams that are past them",
-			Edits: []Edit{{storeLua, `      part(m.at)
-      part(prev)
-      part(t.name)
-      part(m.kind)
-      part(m.name)
-      part(m.key)
-      part(m.data)
-      announced = announced + 1
-`, `      if m.kind ~= 'l' then
-        part(m.at)
-        part(prev)
-        part(t.name)
-        part(m.kind)
-        part(m.name)
-        part(m.key)
-        part(m.data)
-        announced = announced + 1
-      end
-`}},
+			Edits: []Edit{{storeLua, `  announce(at, prev, t.name, 'l', m.name, '', m.data)
+`, ``}},
 			Cases: []string{"late-witness"},
 		},
 		{
@@ -63,7 +46,7 @@ func ofEpochs() []Defect {
 		{
 			Name:  "wire-unwitnessed",
 			About: "a node remembers what it was acknowledged, and not what it heard from others",
-			Edits: []Edit{{feedGo, `		f.bus.witness.note(e.Topic, e.Cursor())
+			Edits: []Edit{{feedGo, `		f.bus.note(e.Kind, e.Topic, e.Cursor())
 `, `		_ = e
 `}},
 			Cases: []string{"hearsay"},

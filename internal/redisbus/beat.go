@@ -30,6 +30,8 @@ func (b *Bus) beat(ctx context.Context) {
 			b.accepted(clock.Position)
 			for b.report(ctx) {
 			}
+			for b.lapse(ctx) {
+			}
 			if n%sweepEvery == 0 {
 				b.inspect(ctx)
 			}
@@ -96,10 +98,11 @@ func (b *Bus) sweep(ctx context.Context) bool {
 	if err != nil || len(names) == 0 {
 		return false
 	}
-	keys := []string{b.keys.clock(), b.keys.topics(), b.keys.names()}
+	keys := []string{b.keys.clock(), b.keys.topics(), b.keys.names(), b.keys.due()}
 	args := []any{b.options.Retention.Age.Milliseconds()}
 	for _, name := range names {
-		keys = append(keys, b.keys.log(event.Topic(name)), b.keys.meta(event.Topic(name)))
+		t := event.Topic(name)
+		keys = append(keys, b.keys.log(t), b.keys.meta(t), b.keys.now(t), b.keys.nulls(t))
 		args = append(args, name)
 	}
 	if err := b.scripts.sweep.Run(ctx, s, keys, args...).Err(); err != nil {

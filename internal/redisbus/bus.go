@@ -34,8 +34,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"sync"
 	"time"
 
@@ -43,51 +41,6 @@ import (
 
 	"tickertape/internal/event"
 )
-
-// Options are the settings of a Bus. Zero fields mean the defaults.
-type Options struct {
-	// URL is redis://user:password@host:port/database, rediss:// for TLS,
-	// redis+sentinel://user:password@host:port,host:port/name/database, or
-	// redis+cluster://user:password@host:port,host:port.
-	URL          string
-	Prefix       string          // of all keys and channels. DefaultPrefix
-	Retention    event.Retention // of each topic; the same for all nodes
-	RememberKeys time.Duration   // how long idempotency keys are remembered. 5 min
-	// RememberProducers is how long a producer's number is remembered after
-	// its last message. 24 h
-	RememberProducers time.Duration
-	Beat              time.Duration // how often the node makes itself heard. 1 s
-	// Dial makes each connection to Redis; TLS, where the URL asks for it, is
-	// laid over it. nil: as net.Dialer does
-	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Random draws a number from 0 to below n, for what has to differ from
-	// node to node. nil: as math/rand does; a simulation repeats its own
-	Random func(n int64) int64
-	Log    *slog.Logger
-}
-
-func (o Options) withDefaults() Options {
-	if o.Prefix == "" {
-		o.Prefix = DefaultPrefix
-	}
-	o.Retention = o.Retention.WithDefaults()
-	if o.RememberKeys == 0 {
-		o.RememberKeys = 5 * time.Minute
-	}
-	if o.RememberProducers == 0 {
-		o.RememberProducers = 24 * time.Hour
-	}
-	if o.Beat == 0 {
-		o.Beat = time.Second
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Random == nil {
-		o.Random = rand.Int64N
-	}
-	return o
-}
 
 // Bus implements hub.Bus. Its methods may be called from any goroutine.
 type Bus struct {
@@ -165,6 +118,11 @@ func (b *Bus) Name() string { return b.target.String() }
 
 // Publish stores and announces messages.
 func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error) {
+	for i, m := range messages {
+		if err := b.options.Rules.Of(m.Topic).Check(m); err != nil {
+			return nil, &event.ItemError{Index: i, Err: err}
+		}
+	}
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(publishTime)

@@ -2,18 +2,18 @@ package redisbus
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"tickertape/internal/event"
 )
 
-// group is what one Publish asks for, or one report of losses, or, without
-// either, one reading of the clock. It is taken whole or not at all.
+// group is what one Publish asks for, or one report of losses, or of leases that
+// may have run out, or, without any of these, one reading of the clock. It is
+// taken whole or not at all.
 type group struct {
 	messages []event.Message
 	losses   []loss
+	lapses   []lapse
 	deadline time.Time
 	size     int
 	done     chan outcome // holds the one outcome
@@ -35,7 +35,10 @@ func newGroup(messages []event.Message, losses []loss, deadline time.Time) *grou
 }
 
 // count returns how many things the group has to be stored or noted.
-func (g *group) count() int { return len(g.messages) + len(g.losses) }
+func (g *group) count() int { return len(g.messages) + g.reports() }
+
+// reports returns how many of them nobody has published.
+func (g *group) reports() int { return len(g.losses) + len(g.lapses) }
 
 // follows returns the epoch that the group has to be taken in, or nothing.
 func (g *group) follows() string {
@@ -43,6 +46,9 @@ func (g *group) follows() string {
 		if m.Follows != (event.Epoch{}) {
 			return formatEpoch(m.Follows)
 		}
+	}
+	if len(g.lapses) > 0 {
+		return formatEpoch(g.lapses[0].epoch)
 	}
 	return ""
 }
@@ -67,7 +73,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	k, o := l.bus.keys, l.bus.options
 	floor := l.bus.witness.floor()
 	topics, names := c.topics()
-	a := arguments{keys: []string{k.clock(), k.epochs(), k.topics(), k.names(), k.lane(l.name)}}
+	a := arguments{keys: []string{k.clock(), k.epochs(), k.topics(), k.names(), k.lane(l.name), k.due()}}
 	number := c.number
 	if len(names) == 0 {
 		number = 0
@@ -76,26 +82,60 @@ func (c *call) arguments(l *lane, s *session) arguments {
 		o.Retention.Messages, o.Retention.Bytes, o.Retention.Age.Milliseconds(), o.RememberKeys.Milliseconds(),
 		k.wire(), l.name, len(names), len(c.groups), c.known.Position.String(), o.RememberProducers.Milliseconds())
 	for _, t := range names {
-		a.keys = append(a.keys, k.log(t), k.meta(t))
-		a.args = append(a.args, string(t))
+		c.topic(&a, k, o.Rules, t)
 	}
 	more := moreKeys{before: len(a.keys), seqs: map[scope]int{}}
 	for _, g := range c.groups {
 		a.args = append(a.args, g.count(), s.inRedis(g.deadline).UnixMilli(), g.follows())
 		for _, m := range g.messages {
-			kind := textKind
-			if m.Data.JSON {
-				kind = jsonKind
-			}
-			a.args = append(a.args, topics[m.Topic], kind, m.Name, m.Key, m.Data.Text)
+			a.args = append(a.args, topics[m.Topic], messageKind(m), m.Name, m.Key, m.Data.Text, lifeOf(m))
 			more.once(&a, k, m)
 			more.seq(&a, k, m)
 		}
 		for _, x := range g.losses {
-			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), 0, 0)
+			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), "", 0, 0)
+		}
+		for _, x := range g.lapses {
+			a.args = append(a.args, topics[x.topic], lapseKind, "", "", "", string(event.ProducerLost)+"/0/", 0, 0)
 		}
 	}
 	return a
+}
+
+// topic adds the keys of a topic, and what its rule says. What nobody has published
+// changes no topic's kind.
+func (c *call) topic(a *arguments, k keys, rules event.Rules, t event.Topic) {
+	rule, mark := rules.Of(t), unknownMark
+	if c.groups[0].reports() == 0 {
+		mark = markOf(rule.Kind)
+	}
+	a.keys = append(a.keys, k.log(t), k.meta(t))
+	if mark == latestMark {
+		a.keys = append(a.keys, k.now(t), k.nulls(t))
+	}
+	a.args = append(a.args, string(t), mark, rule.Keys)
+}
+
+func messageKind(m event.Message) string {
+	switch {
+	case m.EndOnly:
+		return endKind
+	case m.Data.JSON:
+		return jsonKind
+	}
+	return textKind
+}
+
+// lifeOf returns what a message says of its topic's life, as the script has it.
+func lifeOf(m event.Message) string {
+	if m.End == "" && m.Lease == 0 && m.Life.IsZero() {
+		return ""
+	}
+	life := ""
+	if !m.Life.IsZero() {
+		life = m.Life.String()
+	}
+	return fmt.Sprintf("%s/%d/%s", m.End, m.Lease.Milliseconds(), life)
 }
 
 // moreKeys adds the keys of what is remembered of messages, and numbers them,
@@ -153,127 +193,9 @@ func (c *call) topics() (numbers map[event.Topic]int, names []event.Topic) {
 		for _, x := range g.losses {
 			add(x.topic)
 		}
+		for _, x := range g.lapses {
+			add(x.topic)
+		}
 	}
 	return numbers, names
-}
-
-// answer is what the script that publishes returns.
-type answer struct {
-	clock    event.Clock
-	now      time.Time // by Redis' clock
-	outcomes []outcome // of each group
-}
-
-// answer reads the answer to the call.
-func (c *call) answer(store uint16, text string, known event.Clock) (answer, error) {
-	r := answerReader{words: strings.Fields(text), store: store}
-	a := answer{clock: event.Clock{Epoch: r.epoch(), Began: r.position(), Position: r.position(), Ended: known.Ended}}
-	a.now = time.UnixMilli(int64(r.count()))
-	if n := r.count(); a.clock.Epoch != known.Epoch {
-		a.clock.Ended = map[event.Epoch]event.Position{}
-		for range min(n, len(r.words)/2) {
-			epoch := r.epoch()
-			a.clock.Ended[epoch] = r.position()
-		}
-	}
-	a.outcomes = make([]outcome, len(c.groups))
-	for i, g := range c.groups {
-		a.outcomes[i] = r.outcome(g, a.clock)
-	}
-	if r.err != nil {
-		return answer{}, fmt.Errorf("%w: %.200q", r.err, text)
-	}
-	return a, nil
-}
-
-// answerReader takes words off an answer and remembers the first failure.
-type answerReader struct {
-	words []string
-	store uint16
-	err   error
-}
-
-func (r *answerReader) outcome(g *group, clock event.Clock) outcome {
-	switch verdict := r.next(); {
-	case verdict == "ok":
-	case verdict == "late":
-		return outcome{clock: clock, err: unavailable(errLate, false)}
-	case verdict == "turned":
-		return outcome{clock: clock, err: unavailable(errFollows, false)}
-	case strings.HasPrefix(verdict, "reused:"):
-		i, err := strconv.Atoi(strings.TrimPrefix(verdict, "reused:"))
-		if err != nil || i < 0 || i >= len(g.messages) {
-			r.err = errAnswer
-		}
-		return outcome{clock: clock, err: &event.ItemError{Index: i, Err: event.ErrKeyReused}}
-	default:
-		r.err = errAnswer
-		return outcome{}
-	}
-	o := outcome{clock: clock, receipts: make([]event.Receipt, len(g.messages))}
-	for i, m := range g.messages {
-		o.receipts[i] = r.receipt(m.Topic, clock.Epoch)
-	}
-	for range g.losses {
-		r.next()
-	}
-	return o
-}
-
-// receipt reads "<position>", or of a duplicate "<epoch>@<position>", or "old"
-// where that is not known.
-func (r *answerReader) receipt(t event.Topic, epoch event.Epoch) event.Receipt {
-	word := r.next()
-	if word == "old" {
-		return event.Receipt{Topic: t, Duplicate: true}
-	}
-	of, at, duplicate := strings.Cut(word, "@")
-	if !duplicate {
-		at = word
-	} else {
-		var err error
-		if epoch, err = parseEpoch(r.store, of); err != nil {
-			r.err = err
-		}
-	}
-	p, err := event.ParsePosition(at)
-	if err != nil {
-		r.err = errAnswer
-	}
-	return event.Receipt{Topic: t, Cursor: event.Cursor{Epoch: epoch, Position: p}, Duplicate: duplicate}
-}
-
-func (r *answerReader) next() string {
-	if len(r.words) == 0 {
-		r.err = errAnswer
-		return ""
-	}
-	word := r.words[0]
-	r.words = r.words[1:]
-	return word
-}
-
-func (r *answerReader) epoch() event.Epoch {
-	e, err := parseEpoch(r.store, r.next())
-	if err != nil {
-		r.err = err
-	}
-	return e
-}
-
-func (r *answerReader) position() event.Position {
-	p, err := event.ParsePosition(r.next())
-	if err != nil {
-		r.err = errAnswer
-	}
-	return p
-}
-
-func (r *answerReader) count() int {
-	n, err := strconv.Atoi(r.next())
-	if err != nil || n < 0 || r.err != nil {
-		r.err = errAnswer
-		return 0
-	}
-	return n
 }

@@ -122,7 +122,7 @@ func (f *feed) take(ctx context.Context, sub *subscription, text string) error {
 	f.bus.witness.follow(f.clock)
 	f.sink.Feed(event.Stretch{Clock: f.clock, Events: a.events, Losses: a.losses})
 	for _, e := range a.events {
-		f.bus.witness.note(e.Topic, e.Cursor())
+		f.bus.note(e.Kind, e.Topic, e.Cursor())
 	}
 	return nil
 }

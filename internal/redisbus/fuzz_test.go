@@ -23,6 +23,8 @@ func FuzzParseAnnouncement(f *testing.F) {
 	head := []string{"1.7", "run", "lane", "3", "5-0", "9-1"}
 	f.Add(netstrings(append(head, "0")...))
 	f.Add(netstrings(append(head, "2", "6-0", "0-0", "a", "t", "name", "key", "da:ta", "9-1", "6-0", "a", "l", "1.6", "", "3-3")...))
+	f.Add(netstrings(append(head, "3", "6-0", "0-0", "a", "jk", "name", "key", "null", "7-0", "6-0", "a", "ek", "", "", "failed", "9-1", "0-0", "b", "tx", "", "", "x")...))
+	f.Add(netstrings(append(head, "1", "6-0", "0-0", "a", "t?", "", "", "of no kind")...))
 	f.Add(netstrings(append(head, "1", "6-0", "0-0", "a", "j", "", "", `{"a":1}`)...))
 	f.Add(netstrings(append(head, "1", "4-0", "0-0", "a", "t", "", "", "before the beginning")...))
 	f.Add(netstrings(append(head, "2", "6-0", "0-0", "a", "l", "1.6", "", "3-3", "9-1", "6-0", "a", "t", "", "", "behind a loss")...))
@@ -68,6 +70,10 @@ func FuzzParseAnswer(f *testing.F) {
 	f.Add("2.7 5-0 9-1 1700000000000 0 reused:1")
 	f.Add("2.7 5-0 9-1 1700000000000 0 reused:2")
 	f.Add("2.7 5-0 9-1 1700000000000 0 reused:-1")
+	f.Add("2.7 5-0 9-1 1700000000000 0 ok 8-0/3-1 9-0")
+	f.Add("2.7 5-0 9-1 1700000000000 0 ended:1:failed")
+	f.Add("2.7 5-0 9-1 1700000000000 0 ended:0:")
+	f.Add("2.7 5-0 9-1 1700000000000 0 full:1:10:keys")
 	f.Add("2.7 5-0 9-1 9 99999999999 ok")
 	f.Add("fenced")
 	messages := []event.Message{{Topic: "a"}, {Topic: "b"}}
@@ -101,6 +107,7 @@ func FuzzParseEntry(f *testing.F) {
 	f.Add("5-1", "4-0", "name", "da\nta", "key", "t")
 	f.Add("5-1", "", "", "", "", "")
 	f.Add("x", "4-0", "", "1", "", "j")
+	f.Add("5-1", "4-0", "", "failed", "", "ek")
 	f.Fuzz(func(t *testing.T, id, prev, name, data, key, flags string) {
 		e, err := redisbus.ParseEntry(id, "prev", prev, "event", name, "data", data, "key", key, "flags", flags)
 		if err != nil {
@@ -108,7 +115,11 @@ func FuzzParseEntry(f *testing.F) {
 		}
 		p, err := event.ParsePosition(id)
 		q, errPrev := event.ParsePosition(prev)
-		if err != nil || errPrev != nil || e.Position != p || e.Prev != q || e.Name != name || e.Data.Text != data || e.Key != key {
+		if err != nil || errPrev != nil || e.Position != p || e.Prev != q {
+			t.Errorf("%q %q gives %+v", id, prev, e)
+		}
+		said := event.Event{Name: e.Name, Key: e.Key, Data: event.Data{Text: e.Data.Text}, End: e.End}
+		if ends := strings.HasPrefix(flags, "e"); !ends && said != (event.Event{Name: name, Key: key, Data: event.Data{Text: data}}) || ends && e.End != event.Status(data) {
 			t.Errorf("%q %q gives %+v", id, prev, e)
 		}
 		if _, err := redisbus.ParseEntry(id, "prev", prev, "event"); err != nil {

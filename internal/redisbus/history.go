@@ -132,7 +132,7 @@ func (c *collector) add(p piece) (done bool, err error) {
 	if epochs.Epoch != p.epoch || c.page.Epoch != (event.Epoch{}) && c.page.Epoch != p.epoch {
 		return false, errElsewhere // the feed will come to it
 	}
-	c.page.Epoch = p.epoch
+	c.page.Epoch, c.page.End = p.epoch, p.state.end
 	for _, e := range p.list {
 		if !e.Position.After(p.old) {
 			c.tooOld = e.Position // which is gone, also before a publish cuts it off
@@ -160,6 +160,14 @@ func (c *collector) add(p piece) (done bool, err error) {
 // end finds out what is missing behind the last event of the range: what
 // stands behind it tells, or else the topic's last position.
 func (c *collector) end(p piece) {
+	if c.bus.options.Rules.Of(c.wanted.Topic).Kind == event.KindEphemeral && p.empty {
+		return // nor was there ever anything
+	}
+	if p.table() {
+		c.marks(p, c.wanted.Upto)
+		c.beyond(p)
+		return
+	}
 	end, s := p.state.last, p.state
 	if p.next != nil {
 		end = p.next.Prev
@@ -190,6 +198,10 @@ func (c *collector) end(p piece) {
 // hole notes that all up to end is missing. A loss in it is told at its place,
 // apart from what is gone from before it: that went at another time.
 func (c *collector) hole(p piece, end event.Position) {
+	if p.table() {
+		c.marks(p, end)
+		return
+	}
 	if s := p.state; s.lost.After(c.complete) && !s.lost.After(end) {
 		c.miss(p, s.before)
 		c.miss(p, s.lost)

@@ -17,17 +17,29 @@ type keys struct {
 	database int
 }
 
-func (k keys) clock() string  { return k.prefix + "clock" }  // hash: last position, epoch, run, where it began, forgotten position
+func (k keys) clock() string  { return k.prefix + "clock" }  // hash: last position, epoch, run, where it began, forgotten position, when leases were looked at
 func (k keys) epochs() string { return k.prefix + "epochs" } // hash: ended epoch, where it ended
 func (k keys) topics() string { return k.prefix + "topics" } // zset: topic by the milliseconds of its last event
 func (k keys) names() string  { return k.prefix + "names" }  // zset: topic by name, for listing
+
+// due is a zset: topic by the milliseconds at which its lease runs out.
+func (k keys) due() string { return k.prefix + "due" }
 
 // log is a stream: the topic's events, their positions being the entries' ids.
 func (k keys) log(t event.Topic) string { return k.prefix + "log:" + string(t) }
 
 // meta is a hash: the topic's last position, its log's bytes and first entry,
-// and what was cut off or lost.
+// what was cut off or lost, its kind, where its life began, its lease, and how
+// and where it ended.
 func (k keys) meta(t event.Topic) string { return k.prefix + "meta:" + string(t) }
+
+// now is a hash: each key of a table, the position of its entry in the log, and
+// the bytes of that; 0 for a null.
+func (k keys) now(t event.Topic) string { return k.prefix + "now:" + string(t) }
+
+// nulls is a zset: the deleted keys of a table, by the milliseconds at which that
+// was.
+func (k keys) nulls(t event.Topic) string { return k.prefix + "nulls:" + string(t) }
 
 // once is a string: digest and place of a message with an idempotency key. A
 // topic may have colons, but no slash: so no two topics share a key.

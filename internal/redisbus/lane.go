@@ -180,7 +180,7 @@ func (l *lane) deliver(c *call, text string) error {
 	var early []*group
 	for i, o := range a.outcomes {
 		for _, r := range o.receipts {
-			l.bus.witness.note(r.Topic, r.Cursor)
+			l.bus.note(l.bus.options.Rules.Of(r.Topic).Kind, r.Topic, r.Cursor)
 		}
 		if g := c.groups[i]; errors.Is(o.err, errLate) && time.Until(g.deadline) > 0 {
 			early = append(early, g) // Redis' clock has been set since it was read

@@ -62,6 +62,8 @@ type state struct {
 	// between, but more losses maybe.
 	before event.Position
 	losses []event.Position // where that and earlier losses are told
+	kind   event.Kind
+	end    *event.Event // nil: it has not ended
 }
 
 // loss returns where the last loss behind after is told, up to upto, or zero.
@@ -123,7 +125,7 @@ func (b *Bus) piece(ctx context.Context, t event.Topic, count int, reads func(re
 	if err != nil {
 		return piece{}, err
 	}
-	p, err := b.parseHead(head)
+	p, err := b.parseHead(t, head)
 	if err != nil {
 		return piece{}, err
 	}
@@ -192,7 +194,7 @@ func (b *Bus) isPresent(answer []any, known event.Clock) bool {
 }
 
 // parseHead reads an answer of head.lua.
-func (b *Bus) parseHead(answer []any) (piece, error) {
+func (b *Bus) parseHead(t event.Topic, answer []any) (piece, error) {
 	r := valueReader{values: answer}
 	epoch, err := parseEpoch(b.keys.store(), r.text())
 	_ = r.position() // of the clock
@@ -206,10 +208,38 @@ func (b *Bus) parseHead(answer []any) (piece, error) {
 		bad = errors.Join(bad, err)
 		p.state.losses = append(p.state.losses, loss)
 	}
-	if err != nil || bad != nil || r.failed {
+	kind, known := parseMark(r.text())
+	if p.state.kind = kind; kind == event.KindLatest {
+		p.old = event.Position{} // a table has no age but as a whole
+	}
+	end, badEnd := b.parseEnd(t, kind, r.text())
+	if p.state.end = end; err != nil || bad != nil || badEnd != nil || !known || r.failed {
 		return piece{}, errAnswer
 	}
 	return p, nil
+}
+
+// parseEnd reads what meta says of a topic's end: "<status> <position> <prev>", or
+// nothing.
+func (b *Bus) parseEnd(t event.Topic, k event.Kind, text string) (*event.Event, error) {
+	if text == "" {
+		return nil, nil
+	}
+	words := strings.Fields(text)
+	if len(words) != 3 {
+		return nil, errAnswer
+	}
+	position, err := event.ParsePosition(words[1])
+	if err != nil {
+		return nil, fmt.Errorf("the end of %s: %w", t, err)
+	}
+	prev, err := event.ParsePosition(words[2])
+	if err != nil {
+		return nil, fmt.Errorf("the end of %s: %w", t, err)
+	}
+	e := event.NewEnd(t, k, event.Status(words[0]))
+	e.Epoch, e.Position, e.Prev = b.witness.now().EpochOf(position), position, prev
+	return &e, nil
 }
 
 // parseEntries reads entries of a topic's log.
@@ -225,47 +255,8 @@ func parseEntries(t event.Topic, messages []redis.XMessage) ([]event.Event, erro
 		if err != nil {
 			return nil, fmt.Errorf("the log of %s, %s: %w", t, m.ID, err)
 		}
-		list[i] = event.Event{Position: position, Prev: prev, Topic: t, Name: text("event"), Key: text("key"),
-			Data: event.Data{Text: text("data"), JSON: text("flags") == jsonKind}}
+		list[i], _ = newEvent(t, text("flags"), text("event"), text("key"), text("data"))
+		list[i].Position, list[i].Prev = position, prev
 	}
 	return list, nil
-}
-
-// valueReader takes values off an answer and remembers the first failure.
-type valueReader struct {
-	values []any
-	failed bool
-}
-
-func (r *valueReader) next() any {
-	if len(r.values) == 0 {
-		r.failed = true
-		return nil
-	}
-	v := r.values[0]
-	r.values = r.values[1:]
-	return v
-}
-
-func (r *valueReader) text() string {
-	s, ok := r.next().(string)
-	r.failed = r.failed || !ok
-	return s
-}
-
-func (r *valueReader) number() int64 {
-	n, ok := r.next().(int64)
-	r.failed = r.failed || !ok
-	return n
-}
-
-// position reads a position; none at all is the zero one.
-func (r *valueReader) position() event.Position {
-	s := r.text()
-	if s == "" {
-		return event.Position{}
-	}
-	p, err := event.ParsePosition(s)
-	r.failed = r.failed || err != nil
-	return p
 }

@@ -78,8 +78,9 @@ func (q *queue) withdraw(g *group) bool {
 	return true
 }
 
-// take takes out what makes up the next call. A report of losses is one by
-// itself: on the wire, losses stand behind all events.
+// take takes out what makes up the next call. A report is one by itself: on the
+// wire, losses stand behind all events, and what nobody has published changes no
+// topic's kind.
 func (q *queue) take() (groups []*group) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -87,7 +88,7 @@ func (q *queue) take() (groups []*group) {
 	for len(q.groups) > 0 {
 		g := q.groups[0]
 		full := messages+g.count() > maxCallMessages || bytes+g.size > maxCallBytes
-		if len(groups) > 0 && (full || len(g.losses)+len(groups[0].losses) > 0) {
+		if len(groups) > 0 && (full || g.reports()+groups[0].reports() > 0) {
 			break
 		}
 		q.groups[0] = nil

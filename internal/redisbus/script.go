@@ -36,10 +36,16 @@ var activeSource string
 //go:embed sweep.lua
 var sweepSource string
 
+//go:embed due.lua
+var dueSource string
+
+//go:embed behind.lua
+var behindSource string
+
 // scripts are run by their hash. Where Redis does not have one, after SCRIPT
 // FLUSH or on a new server, go-redis sends it whole.
 type scripts struct {
-	publish, fence, head, active, sweep *redis.Script
+	publish, fence, head, active, sweep, due, behind *redis.Script
 }
 
 func newScripts() scripts {
@@ -50,6 +56,8 @@ func newScripts() scripts {
 		head:    redis.NewScript(headSource),
 		active:  redis.NewScript(activeSource),
 		sweep:   redis.NewScript(sweepSource),
+		due:     redis.NewScript(dueSource),
+		behind:  redis.NewScript(behindSource),
 	}
 }
 

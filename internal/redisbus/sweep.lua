@@ -1,7 +1,8 @@
 -- Drops topics of which everything has expired from the books, and remembers
 -- up to where there may have been events of topics that nobody knows any more.
 --
--- KEYS  1 clock  2 topics  3 names  then of each topic its log and its meta
+-- KEYS  1 clock  2 topics  3 names  4 due  then of each topic its log and its
+--       meta, and what a table has now, and its nulls
 -- ARGV  1 milliseconds that events are kept  then the names of the topics
 -- Returns how many were dropped.
 
@@ -17,16 +18,17 @@ local dropped = 0
 for i = 2, #ARGV do
   local score = redis.call('ZSCORE', KEYS[2], ARGV[i])
   if score and tonumber(score) < old then
-    local log, meta = KEYS[2 * i], KEYS[2 * i + 1]
+    local log, meta, now, nulls = KEYS[4 * i - 3], KEYS[4 * i - 2], KEYS[4 * i - 1], KEYS[4 * i]
     local last = redis.call('HGET', meta, 'last') or string.format('%.0f-34359738367', tonumber(score))
     local lms, lseq = string.match(last, '^(%d+)-(%d+)$')
     lms, lseq = tonumber(lms), tonumber(lseq)
     if lms > ms or lms == ms and lseq > seq then
       ms, seq = lms, lseq
     end
-    redis.call('UNLINK', log, meta)
+    redis.call('UNLINK', log, meta, now, nulls)
     redis.call('ZREM', KEYS[2], ARGV[i])
     redis.call('ZREM', KEYS[3], ARGV[i])
+    redis.call('ZREM', KEYS[4], ARGV[i])
     dropped = dropped + 1
   end
 end

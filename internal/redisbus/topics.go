@@ -71,31 +71,62 @@ func (b *Bus) Topics(ctx context.Context, match *event.Selector, after event.Top
 	return b.describe(ctx, found[:min(len(found), limit)])
 }
 
-// Active lists topics with something behind a position.
+// Active lists topics with something behind a position. It reads them in the order
+// of their last events, page by page; those that get a new one meanwhile move to
+// the end.
 func (b *Bus) Active(ctx context.Context, match event.Selector, since event.Position, limit int) (event.Activity, error) {
-	epochs := b.witness.now()
-	a := event.Activity{Epoch: epochs.Epoch}
-	var err error
-	if text, missing := b.reader().HGet(ctx, b.keys.clock(), "forgotten").Result(); missing == nil {
-		if a.Forgotten, err = event.ParsePosition(text); err != nil {
-			return event.Activity{}, err
-		}
-	}
-	for offset := int64(0); ; offset += listPage {
-		names, err := b.reader().ZRangeArgs(ctx, redis.ZRangeArgs{Key: b.keys.topics(), ByScore: true,
-			Start: since.MS, Stop: "+inf", Offset: offset, Count: listPage}).Result()
+	var a event.Activity
+	found := map[event.Topic]struct{}{}
+	for from, count := since.MS, listPage; ; {
+		p, err := b.behind(ctx, from, count)
 		if err != nil {
 			return event.Activity{}, unavailable(explain(err), false)
 		}
-		for _, name := range names {
-			if t := event.Topic(name); len(a.Topics) < limit && match.Match(t) {
+		if a.Epoch != (event.Epoch{}) && a.Epoch != p.Epoch {
+			return event.Activity{}, unavailable(errElsewhere, false)
+		}
+		a.Epoch, a.Forgotten = p.Epoch, p.Forgotten
+		for _, t := range p.Topics {
+			if _, again := found[t]; !again && match.Match(t) && len(a.Topics) < limit {
+				found[t] = struct{}{}
 				a.Topics = append(a.Topics, t)
 			}
 		}
-		if len(names) < listPage || len(a.Topics) == limit {
+		switch {
+		case len(p.Topics) < count, len(a.Topics) == limit:
 			return a, nil
+		case p.last == from:
+			count *= 2 // more than a page in one millisecond
 		}
+		from = p.last
 	}
+}
+
+// activity is a page of what a store knows of topics.
+type activity struct {
+	event.Activity
+	last uint64 // milliseconds of the last of them
+}
+
+// behind reads a page.
+func (b *Bus) behind(ctx context.Context, since uint64, count int) (activity, error) {
+	answer, err := b.onPrimary(ctx, func(client *redis.Client) ([]any, error) {
+		return b.scripts.behind.Run(ctx, client, []string{b.keys.clock(), b.keys.topics()}, since, count).Slice()
+	})
+	if err != nil {
+		return activity{}, err
+	}
+	r := valueReader{values: answer}
+	epoch, err := parseEpoch(b.keys.store(), r.text())
+	_ = r.position() // of the clock
+	a := activity{Activity: event.Activity{Epoch: epoch, Forgotten: r.position()}, last: uint64(r.number())}
+	for len(r.values) > 0 {
+		a.Topics = append(a.Topics, event.Topic(r.text()))
+	}
+	if err != nil || r.failed {
+		return activity{}, errAnswer
+	}
+	return a, nil
 }
 
 // Topic describes one topic.
@@ -116,7 +147,7 @@ func (b *Bus) describe(ctx context.Context, topics []event.Topic) ([]event.Topic
 	lengths := make([]*redis.IntCmd, len(topics))
 	_, err := b.reader().Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, t := range topics {
-			metas[i] = p.HMGet(ctx, b.keys.meta(t), "last", "first")
+			metas[i] = p.HMGet(ctx, b.keys.meta(t), "last", "first", "kind", "ended")
 			lengths[i] = p.XLen(ctx, b.keys.log(t))
 		}
 		return nil
@@ -132,6 +163,12 @@ func (b *Bus) describe(ctx context.Context, topics []event.Topic) ([]event.Topic
 			continue
 		}
 		info := event.TopicInfo{Topic: t, Retained: int(lengths[i].Val()), Last: cursorAt(epochs, last)}
+		mark, _ := metas[i].Val()[2].(string)
+		info.Kind, _ = parseMark(mark)
+		if ended, ok := metas[i].Val()[3].(string); ok {
+			status, _, _ := strings.Cut(ended, " ")
+			info.Status = event.Status(status)
+		}
 		if first, ok := metas[i].Val()[1].(string); ok && info.Retained > 0 {
 			info.First = cursorAt(epochs, first)
 		}

@@ -21,12 +21,61 @@ type announcement struct {
 	losses []event.Loss
 }
 
-// The kinds of what is announced, as publish/4_store.lua writes them.
+// The kinds of what is published, stored and announced, as publish/1_call.lua has
+// them. In the store and on the wire the mark of the topic's kind follows.
 const (
-	textKind = "t"
-	jsonKind = "j"
-	lossKind = "l"
+	textKind  = "t"
+	jsonKind  = "j"
+	endKind   = "e" // its data is the status
+	lossKind  = "l"
+	lapseKind = "d"
 )
+
+// The marks of the kinds of topics.
+const (
+	latestMark    = "k"
+	ephemeralMark = "x"
+	unknownMark   = "?" // as the store has it
+)
+
+// markOf returns the mark of a kind. That of a log is nothing: what the store has
+// from before there were other kinds has none.
+func markOf(k event.Kind) string {
+	switch k {
+	case event.KindLatest:
+		return latestMark
+	case event.KindEphemeral:
+		return ephemeralMark
+	}
+	return ""
+}
+
+func parseMark(mark string) (event.Kind, bool) {
+	switch mark {
+	case "":
+		return event.KindLog, true
+	case latestMark:
+		return event.KindLatest, true
+	case ephemeralMark:
+		return event.KindEphemeral, true
+	}
+	return 0, false
+}
+
+// newEvent returns an event as the store and the wire have it, and whether this
+// version knows its kind; else it is a text.
+func newEvent(t event.Topic, kind, name, key, data string) (e event.Event, known bool) {
+	what, mark := kind, ""
+	if kind != "" {
+		what, mark = kind[:1], kind[1:]
+	}
+	of, known := parseMark(mark)
+	if what == endKind {
+		return event.NewEnd(t, of, event.Status(data)), known
+	}
+	e = event.Event{Topic: t, Kind: of, Name: name, Key: key, Data: event.Data{Text: data, JSON: what == jsonKind}}
+	return e, known && (what == textKind || what == jsonKind)
+}
 
 var errWire = errors.New("an announcement on the wire is not one of this version")
 
@@ -48,15 +97,16 @@ func parseAnnouncement(store uint16, text string) (announcement, error) {
 			return announcement{}, errWire
 		}
 		last = position
-		switch kind {
-		case lossKind:
+		if kind == lossKind {
 			a.losses = append(a.losses, event.Loss{Topic: topic, Prev: prev, Gap: event.Gap{Position: position, Since: position, Reason: event.StoreLost}})
-		case textKind, jsonKind:
-			a.events = append(a.events, event.Event{Epoch: epoch, Position: position, Prev: prev, Topic: topic,
-				Name: name, Key: key, Data: event.Data{Text: data, JSON: kind == jsonKind}})
-		default:
+			continue
+		}
+		e, known := newEvent(topic, kind, name, key, data)
+		if !known {
 			return announcement{}, errWire
 		}
+		e.Epoch, e.Position, e.Prev = epoch, position, prev
+		a.events = append(a.events, e)
 	}
 	if err != nil || r.failed || r.rest != "" || last.After(a.upto) || !a.upto.After(a.prev) {
 		return announcement{}, errWire

@@ -161,3 +161,11 @@ func (w *witness) reported(list []loss, in event.Epoch) {
 		}
 	}
 }
+
+// note takes in that a topic of that kind had an event. Of an ephemeral one, nothing
+// can be lost.
+func (b *Bus) note(k event.Kind, t event.Topic, at event.Cursor) {
+	if k != event.KindEphemeral {
+		b.witness.note(t, at)
+	}
+}

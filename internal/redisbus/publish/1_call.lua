@@ -2,8 +2,9 @@
 -- of them whole or not at all. A call without groups only moves the clock: a
 -- beat.
 --
--- KEYS  1 clock  2 epochs  3 topics  4 names  5 lane
---       then of each topic in the call its log and its meta
+-- KEYS  1 clock  2 epochs  3 topics  4 names  5 lane  6 due
+--       then of each topic in the call its log and its meta, and of a table also
+--       what it has now, and its nulls
 --       then the once keys and the seq keys that the messages name
 -- ARGV  1 run id of the server, as this connection learned it when it was made
 --       2 number of the call, rising with each call of this lane; 0: a beat
@@ -16,29 +17,36 @@
 --       12 number of topics  13 number of groups
 --       14 where the caller knows the clock of that epoch to have stood
 --       15 milliseconds that producers are remembered
---       then the names of the topics
+--       then of each topic: its name, its kind, and how many keys it may have.
+--       Kinds: nothing for a log, k a table with keys, x ephemeral; ? as the
+--       store has it.
 --       then each group: number of its messages, deadline in Redis'
 --       milliseconds, the epoch that it has to be taken in or nothing
 --       then each message: number of its topic, kind, event name, key, data,
+--       nothing or "<how it ends the topic>/<milliseconds of its lease>/<life>",
 --       number of its once key and digest, or only 0, number of its seq key and
 --       seq, or only 0. Both kinds of keys are counted together.
---       Kinds: t text, j JSON; l is no message but the report of a loss, its
---       name being the ended epoch, its data a position in it.
+--       Kinds: t text, j JSON, e nothing but an end; l is no message but the
+--       report of a loss, its name being the ended epoch, its data a position
+--       in it; d ends the topic if its lease has run out.
 --
 -- Returns words, separated by spaces:
 --   epoch  its beginning  position of the clock  Redis' milliseconds
 --   number of ended epochs, and these, if the caller knew another epoch
 --   then for each group "late", "turned" if it has to be taken in another epoch,
---   "reused:<number of message>", or "ok" and for
---   each message its position, "<epoch>@<position>" of an earlier one with its
---   key or seq, "old" if its producer's highest seq lies beyond its own, or "-"
---   for a loss that was known.
+--   "reused:<number of message>", "ended:<number>:<how>" or
+--   "full:<number>:<limit>:keys" or "bytes" if the topic does not take the
+--   message, or "ok" and for each message "<position>/<life>" of it, or of the
+--   end behind it, or only the position if the topic is ephemeral,
+--   "<epoch>@<position>" of an earlier one with its key or seq, "old" if its
+--   producer's highest seq lies beyond its own, or "-" for a loss that was
+--   known, or a lease that runs.
 -- Or only "fenced": the lane has given this call up.
 --
 -- All reads and refusals come first, then XADD, the only write that can fail
 -- (out of memory), then the rest.
 
-local clockKey, epochsKey, topicsKey, namesKey, laneKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local clockKey, epochsKey, topicsKey, namesKey, laneKey, dueKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local run, call, nonce = ARGV[1], tonumber(ARGV[2]), ARGV[5]
 local keepMessages, keepBytes, keepMS, onceMS = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local seqMS = tonumber(ARGV[15])
@@ -68,9 +76,11 @@ end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local clock = redis.call('HMGET', clockKey, 'last', 'epoch', 'run', 'began', 'forgotten')
+local clock = redis.call('HMGET', clockKey, 'last', 'epoch', 'run', 'began', 'forgotten', 'unseen')
 local wire, epoch, began = clock[1] or '0-0', clock[2], clock[4]
 local forgotten = clock[5] or '0-0'
+-- Leases that ran out before this moment did so while no node could see it.
+local unseen = tonumber(clock[6] or 0)
 
 local function after(p, q)
   local pms, pseq = split(p)

@@ -2,24 +2,35 @@
 -- positions go on.
 --
 -- Needs after, text, raise, split and the clock; gives topics, each with last,
--- bytes, first, length, lost, gone and empty, and now as the first millisecond
--- of what comes.
+-- bytes, first, length, lost, gone and empty, life, ended, status and lease, of a
+-- table also live, the number of its keys; and ms and seq as the first moment of
+-- what comes.
 
--- What is known of the topics.
-local topics = {}
-for i = 1, topicCount do
-  local t = { name = ARGV[15 + i], log = KEYS[4 + 2 * i], meta = KEYS[5 + 2 * i] }
-  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone')
+-- Reads what is known of a topic that is not ephemeral.
+local function read(t)
+  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone', 'kind', 'life', 'ended', 'lease')
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
+  t.had, t.cut = meta[7] or '', meta[6] or '0-0'
+  t.life, t.ended, t.lease = meta[8] or nil, meta[9] or nil, meta[10] and tonumber(meta[10])
+  t.status = t.ended and string.match(t.ended, '^%S+')
+  if t.kind == '?' then
+    t.kind = t.had
+  end
   t.length = redis.call('XLEN', t.log)
-  if t.length == 0 then
+  -- What was kept by another rule goes when something comes.
+  t.turned = t.length > 0 and t.had ~= t.kind
+  t.clear = t.length == 0 or t.turned
+  if t.clear then
     -- All there was has expired. If a loss came last, that is what stood before
     -- it, and may have been noted already.
     t.empty = not t.last or t.last ~= t.lost
-    if not t.empty and after(meta[5] or '0-0', meta[6] or '0-0') then
+    if not t.empty and after(meta[5] or '0-0', t.cut) then
       t.gone = meta[5]
     end
-    t.bytes, t.first = 0, nil
+    t.length, t.bytes, t.first = 0, 0, nil
+  end
+  if t.now then
+    t.live = t.clear and 0 or redis.call('HLEN', t.now) - redis.call('ZCARD', t.nulls)
   end
   if not t.last then
     -- Unknown, or swept: nobody can tell what it had up to the forgotten
@@ -29,8 +40,45 @@ for i = 1, topicCount do
     t.last = score and text(tonumber(score), maxSeq) or forgotten
   end
   raise(t.last)
+end
+
+local topics = {}
+local nextKey = 7
+local function takeKey()
+  nextKey = nextKey + 1
+  return KEYS[nextKey - 1]
+end
+for i = 1, topicCount do
+  local t = { name = ARGV[13 + 3 * i], kind = ARGV[14 + 3 * i], most = tonumber(ARGV[15 + 3 * i]) }
+  t.log, t.meta = takeKey(), takeKey()
+  if t.kind == 'k' then
+    t.now, t.nulls = takeKey(), takeKey()
+  end
+  if t.kind ~= 'x' then
+    read(t)
+  end
   topics[i] = t
 end
 if now > ms then
   ms, seq = now, -1
+end
+
+-- What a table has of a key: its position, "" if there is none, and what it takes,
+-- 0 for a null.
+local function entryOf(t, key)
+  t.entries = t.entries or {}
+  if not t.entries[key] then
+    local known = not t.clear and redis.call('HGET', t.now, key)
+    local at, size = string.match(known or ' 0', '^(%S*) (%d+)$')
+    t.entries[key] = { at = at, size = tonumber(size) }
+  end
+  return t.entries[key]
+end
+
+local function isNull(m)
+  return m.kind == 'j' and m.data == 'null'
+end
+
+local function costOf(m)
+  return entryCost + #m.name + #m.key + #m.data
 end

@@ -1,8 +1,8 @@
 -- Part 3: which groups can be taken, and which messages are new.
 --
--- Needs topics, epoch, turns and now; gives groups, each a list of messages with
--- a verdict, and highestHere. A message that has an answer, or a first that is
--- the same one, is not stored.
+-- Needs topics, epoch, turns, now, nextKey and unseen; gives groups, each a list of
+-- messages with a verdict, and highestHere. A message that has an answer, or a
+-- first that is the same one, is not stored.
 
 -- Whether what stood at a position of an epoch is gone, and somebody may come
 -- who is not told so by his cursor. Of an epoch that is not known, all is gone;
@@ -34,11 +34,64 @@ local function highest(key)
   return stored[key]
 end
 
+-- What a topic comes to be by what is taken of it, as long as nothing is written:
+-- how it ended, and of a table its keys and bytes, and what these take.
+local function draftOf(drafts, t)
+  if not drafts[t] then
+    local d = t.draft or { status = t.status, live = t.live, bytes = t.bytes }
+    drafts[t] = { status = d.status, live = d.live, bytes = d.bytes, sizes = {} }
+  end
+  return drafts[t]
+end
+
+-- Why a table does not take a message, or nil.
+local function overflow(t, d, m)
+  local before = d.sizes[m.key] or t.sizes and t.sizes[m.key] or entryOf(t, m.key).size
+  local size = isNull(m) and 0 or costOf(m)
+  d.live = d.live + (size > 0 and 1 or 0) - (before > 0 and 1 or 0)
+  d.bytes = d.bytes + size - before
+  d.sizes[m.key] = size
+  if before == 0 and d.live > t.most then
+    return string.format('full:%%d:%.0f:keys', t.most)
+  elseif size > before and d.bytes > keepBytes then
+    return string.format('full:%%d:%.0f:bytes', keepBytes)
+  end
+end
+
+-- Why a topic does not take a message, or nil.
+local function refusal(drafts, m)
+  local t = m.topic
+  if t.kind == 'x' then
+    return nil
+  end
+  local d = draftOf(drafts, t)
+  if m.life ~= '' and m.life ~= t.life then
+    return 'ended:%d:'
+  elseif d.status then
+    return 'ended:%d:' .. d.status
+  end
+  local full = t.now and m.kind ~= 'e' and overflow(t, d, m) or nil
+  d.status = m.ends
+  return full
+end
+
+-- Whether a topic's lease has run out. One that did so unseen is given its time
+-- once more.
+local function lapsed(t)
+  local date = t.lease and redis.call('ZSCORE', dueKey, t.name)
+  if turns or t.status or not date then
+    t.freed = not turns
+    return false
+  end
+  t.prolonged = tonumber(date) < unseen
+  return tonumber(date) <= now and not t.prolonged
+end
+
 -- Which groups can be taken. Of the groups before, here holds the messages that
 -- were the first with their once key, and highestHere those with the highest
 -- seq of their seq key; claimed and raised hold those of the group itself.
-local moreBase = 5 + 2 * topicCount
-local at = 16 + topicCount
+local moreBase = nextKey - 1
+local at = 16 + 3 * topicCount
 local groups, here, highestHere = {}, {}, {}
 for g = 1, groupCount do
   local count, deadline, follows = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
@@ -49,11 +102,15 @@ for g = 1, groupCount do
   elseif follows ~= '' and (turns or follows ~= epoch) then
     group.verdict = 'turned'
   end
-  local claimed, raised = {}, {}
+  local claimed, raised, drafts = {}, {}, {}
   for i = 1, count do
     local m = { topic = topics[tonumber(ARGV[at])], kind = ARGV[at + 1], name = ARGV[at + 2], key = ARGV[at + 3],
-      data = ARGV[at + 4] }
-    at = at + 6
+      data = ARGV[at + 4], life = '' }
+    if ARGV[at + 5] ~= '' then
+      local ends, lease, life = string.match(ARGV[at + 5], '^([%l_]*)/(%d+)/(.*)$')
+      m.ends, m.lease, m.life = ends ~= '' and ends or nil, lease ~= '0' and tonumber(lease), life
+    end
+    at = at + 7
     if ARGV[at - 1] ~= '0' then
       m.once, m.digest = KEYS[moreBase + tonumber(ARGV[at - 1])], ARGV[at]
       at = at + 1
@@ -72,6 +129,8 @@ for g = 1, groupCount do
       if turns or told and not after(m.data, told) or not gone(m.name, m.data) then
         m.answer = '-'
       end
+    elseif group.verdict == 'ok' and m.kind == 'd' then
+      m.answer = not lapsed(m.topic) and '-' or nil
     elseif group.verdict == 'ok' and m.producer then
       local top = raised[m.producer] or highestHere[m.producer] or highest(m.producer)
       if m.seq > top.seq then
@@ -101,6 +160,10 @@ for g = 1, groupCount do
         m.first, m.answer = first, answer
       end
     end
+    if group.verdict == 'ok' and m.kind ~= 'l' and m.kind ~= 'd' and not m.first and not m.answer then
+      local why = refusal(drafts, m)
+      group.verdict = why and string.format(why, i - 1) or 'ok'
+    end
   end
   if group.verdict == 'ok' then
     for key, m in pairs(claimed) do
@@ -108,6 +171,12 @@ for g = 1, groupCount do
     end
     for key, m in pairs(raised) do
       highestHere[key] = m
+    end
+    for t, d in pairs(drafts) do
+      t.draft, t.sizes = d, t.sizes or {}
+      for key, size in pairs(d.sizes) do
+        t.sizes[key] = size
+      end
     end
   end
   groups[g] = group

@@ -29,39 +29,108 @@ local function part(s)
   parts[#parts + 1] = #s .. ':' .. s
 end
 local announced = 0
+local function announce(at, prev, name, kind, event, key, data)
+  part(at)
+  part(prev)
+  part(name)
+  part(kind)
+  part(event)
+  part(key)
+  part(data)
+  announced = announced + 1
+end
+
+-- Puts an entry in the place of what a table has of its key. The null of a key is
+-- an entry too, so that whoever comes back learns of it.
+local function replace(t, m)
+  local entry, size = entryOf(t, m.key), isNull(m) and 0 or costOf(m)
+  if entry.at ~= '' then
+    redis.call('XDEL', t.log, entry.at)
+    t.stale = t.stale or entry.at == t.first
+  end
+  if size == 0 then
+    redis.call('ZADD', t.nulls, string.format('%.0f', ms), m.key)
+  elseif entry.at ~= '' and entry.size == 0 then
+    redis.call('ZREM', t.nulls, m.key)
+  end
+  t.bytes = t.bytes + size - entry.size
+  entry.at, entry.size = t.last, size
+  redis.call('HSET', t.now, m.key, string.format('%s %.0f', entry.at, size))
+end
+
+-- Stores an event of a topic, unless that is ephemeral, and has it announced.
+local function store(t, m, kind)
+  local at, prev = take(), t.last
+  if t.kind == 'x' then
+    announce(at, '0-0', t.name, kind, m.name, m.key, m.data)
+    return at
+  end
+  redis.call('XADD', t.log, at, 'prev', prev, 'event', m.name, 'data', m.data, 'key', m.key, 'flags', kind)
+  if t.empty then
+    t.empty, t.gone = false, prev -- all before it has expired
+  end
+  if t.turned then
+    redis.call('XTRIM', t.log, 'MAXLEN', '=', 1)
+    t.turned, t.since = false, t.gone and at
+  end
+  if t.clear and t.now then
+    redis.call('UNLINK', t.now, t.nulls)
+  end
+  t.clear, t.last, t.first = false, at, t.first or at
+  t.length, t.added, t.touched = t.length + 1, true, true
+  if not t.life then
+    t.life, t.born = at, at
+  end
+  if not t.now then
+    t.bytes = t.bytes + costOf(m)
+  elseif m.key ~= '' then
+    replace(t, m)
+  end
+  announce(at, prev, t.name, kind, m.name, m.key, m.data)
+  return at
+end
+
+-- Ends a topic behind what it has.
+local function finish(t, how)
+  local prev = t.last
+  local at = store(t, { name = '', key = '', data = how }, 'e' .. t.kind)
+  t.ends = how .. ' ' .. at .. ' ' .. prev
+  return at
+end
+
+-- Notes the loss of what a topic had, as of now.
+local function lose(t, m)
+  local at, prev = take(), t.last
+  if prev ~= t.lost then
+    t.before = prev
+  end
+  t.losses = t.losses or {}
+  t.losses[#t.losses + 1] = m.name
+  if t.empty then
+    t.empty, t.gone = false, prev -- all before it has expired
+  end
+  t.lost, t.last, t.touched = at, at, true
+  announce(at, prev, t.name, 'l', m.name, '', m.data)
+  return at
+end
+
 for g = 1, groupCount do
   local group = groups[g]
   for i = 1, #group do
     local m = group[i]
     if group.verdict == 'ok' and not m.answer and not m.first then
       local t = m.topic
-      local prev = t.last
-      m.at = take()
       if m.kind == 'l' then
-        if prev ~= t.lost then
-          t.before = prev
-        end
-        t.lost = m.at
-        t.losses = t.losses or {}
-        t.losses[#t.losses + 1] = m.name
-      else
-        redis.call('XADD', t.log, m.at, 'prev', prev, 'event', m.name, 'data', m.data, 'key', m.key, 'flags', m.kind)
-        t.bytes = t.bytes + entryCost + #m.name + #m.key + #m.data
-        t.first = t.first or m.at
-        t.length, t.added = t.length + 1, true
+        m.at = lose(t, m)
+      elseif m.kind == 't' or m.kind == 'j' then
+        m.at = store(t, m, m.kind .. t.kind)
       end
-      if t.empty then
-        t.empty, t.gone = false, prev -- all before it has expired
+      if m.lease then
+        t.lease, t.leased = m.lease, m.lease
       end
-      t.last, t.touched = m.at, true
-      part(m.at)
-      part(prev)
-      part(t.name)
-      part(m.kind)
-      part(m.name)
-      part(m.key)
-      part(m.data)
-      announced = announced + 1
+      if m.ends then
+        m.at = finish(t, m.ends)
+      end
     end
   end
 end

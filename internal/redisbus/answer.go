@@ -1,0 +1,157 @@
+package redisbus
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"tickertape/internal/event"
+)
+
+// answer is what the script that publishes returns.
+type answer struct {
+	clock    event.Clock
+	now      time.Time // by Redis' clock
+	outcomes []outcome // of each group
+}
+
+// answer reads the answer to the call.
+func (c *call) answer(store uint16, text string, known event.Clock) (answer, error) {
+	r := answerReader{words: strings.Fields(text), store: store}
+	a := answer{clock: event.Clock{Epoch: r.epoch(), Began: r.position(), Position: r.position(), Ended: known.Ended}}
+	a.now = time.UnixMilli(int64(r.count()))
+	if n := r.count(); a.clock.Epoch != known.Epoch {
+		a.clock.Ended = map[event.Epoch]event.Position{}
+		for range min(n, len(r.words)/2) {
+			epoch := r.epoch()
+			a.clock.Ended[epoch] = r.position()
+		}
+	}
+	a.outcomes = make([]outcome, len(c.groups))
+	for i, g := range c.groups {
+		a.outcomes[i] = r.outcome(g, a.clock)
+	}
+	if r.err != nil {
+		return answer{}, fmt.Errorf("%w: %.200q", r.err, text)
+	}
+	return a, nil
+}
+
+// answerReader takes words off an answer and remembers the first failure.
+type answerReader struct {
+	words []string
+	store uint16
+	err   error
+}
+
+func (r *answerReader) outcome(g *group, clock event.Clock) outcome {
+	switch verdict := r.next(); {
+	case verdict == "ok":
+	case verdict == "late":
+		return outcome{clock: clock, err: unavailable(errLate, false)}
+	case verdict == "turned":
+		return outcome{clock: clock, err: unavailable(errFollows, false)}
+	default:
+		return outcome{clock: clock, err: r.refusal(g, verdict)}
+	}
+	o := outcome{clock: clock, receipts: make([]event.Receipt, len(g.messages))}
+	for i, m := range g.messages {
+		o.receipts[i] = r.receipt(m.Topic, clock.Epoch)
+	}
+	for range g.reports() {
+		r.next()
+	}
+	return o
+}
+
+// refusal reads what a group is refused for: "reused:<number of the message>",
+// "ended:<number>:<status>" or "full:<number>:<limit>:<of what>".
+func (r *answerReader) refusal(g *group, verdict string) error {
+	words := strings.SplitN(verdict, ":", 3)
+	if len(words) < 2 {
+		r.err = errAnswer
+		return nil
+	}
+	i, err := strconv.Atoi(words[1])
+	if err != nil || i < 0 || i >= len(g.messages) {
+		r.err = errAnswer
+		return nil
+	}
+	topic := g.messages[i].Topic
+	switch word, rest := words[0], strings.Join(words[2:], ""); word {
+	case "reused":
+		err = event.ErrKeyReused
+	case "ended":
+		err = &event.EndedError{Topic: topic, Status: event.Status(rest)}
+	case "full":
+		err = &event.TableFullError{Topic: topic, Limit: strings.Replace(rest, ":", " ", 1)}
+	default:
+		r.err = errAnswer
+	}
+	return &event.ItemError{Index: i, Err: err}
+}
+
+// receipt reads "<position>/<life>", of an ephemeral topic only "<position>", of a
+// duplicate "<epoch>@<position>", or "old" where that is not known.
+func (r *answerReader) receipt(t event.Topic, epoch event.Epoch) event.Receipt {
+	word := r.next()
+	if word == "old" {
+		return event.Receipt{Topic: t, Duplicate: true}
+	}
+	of, at, duplicate := strings.Cut(word, "@")
+	if !duplicate {
+		at = word
+	} else {
+		var err error
+		if epoch, err = parseEpoch(r.store, of); err != nil {
+			r.err = err
+		}
+	}
+	receipt := event.Receipt{Topic: t, Duplicate: duplicate}
+	at, life, lives := strings.Cut(at, "/")
+	p, err := event.ParsePosition(at)
+	if err == nil && lives {
+		receipt.Life, err = event.ParsePosition(life)
+	}
+	if err != nil {
+		r.err = errAnswer
+	}
+	receipt.Cursor = event.Cursor{Epoch: epoch, Position: p}
+	return receipt
+}
+
+func (r *answerReader) next() string {
+	if len(r.words) == 0 {
+		r.err = errAnswer
+		return ""
+	}
+	word := r.words[0]
+	r.words = r.words[1:]
+	return word
+}
+
+func (r *answerReader) epoch() event.Epoch {
+	e, err := parseEpoch(r.store, r.next())
+	if err != nil {
+		r.err = err
+	}
+	return e
+}
+
+func (r *answerReader) position() event.Position {
+	p, err := event.ParsePosition(r.next())
+	if err != nil {
+		r.err = errAnswer
+	}
+	return p
+}
+
+func (r *answerReader) count() int {
+	n, err := strconv.Atoi(r.next())
+	if err != nil || n < 0 || r.err != nil {
+		r.err = errAnswer
+		return 0
+	}
+	return n
+}
