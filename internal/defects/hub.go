@@ -107,7 +107,7 @@ func ofHub() []Defect {
 		{
 			Name:  "ahead-is-bad",
 			About: "a cursor from a node that is further than this one passes for a bad one",
-			Edits: []Edit{{subscriberGo, `		s.settled = !event.Latest(cursor.Position, cursor.Opened).After(mark.clock.Position)
+			Edits: []Edit{{subscriberGo, `		s.settled = !event.Latest(s.cursor.Position, s.cursor.Opened).After(mark.clock.Position)
 `, `		s.judge(mark.clock)
 		s.settled = true
 `}},
@@ -116,8 +116,8 @@ func ofHub() []Defect {
 		{
 			Name:  "slow-reader-skips",
 			About: "a slow reader that has fallen out of the log goes on with what that still has",
-			Edits: []Edit{{viewGo, `!l.floor.After(after) {
-`, `!l.floor.After(after) || s.live {
+			Edits: []Edit{{viewGo, `	case l.epoch == now.Epoch && !l.floor.After(after):
+`, `	case l.epoch == now.Epoch && (!l.floor.After(after) || s.live):
 `}},
 			Cases: []string{"slow-readers"},
 		},

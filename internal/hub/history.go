@@ -82,9 +82,13 @@ var errRunning = errors.New("hub: the store is ahead of the feed")
 // while it was reading share the next round: whoever comes back with
 // thousands of others costs the bus a read or two.
 func (h *Hub) fill(ctx context.Context, l *log) error {
-	watermark, room := h.mark.Load().clock.Position, h.reads.room(h.options.PagesBytes)
+	now, room := h.mark.Load().clock, h.reads.room(h.options.PagesBytes)
 	l.mu.Lock()
-	readings := l.readings(h.options, watermark, room)
+	if l.epoch != now.Epoch { // the feed is at it
+		l.mu.Unlock()
+		return errRunning
+	}
+	readings := l.readings(h.options, now.Position, room)
 	l.mu.Unlock()
 	var pages []*page
 	var failed error
@@ -113,7 +117,9 @@ func (h *Hub) fill(ctx context.Context, l *log) error {
 	return nil
 }
 
-// readPages makes one history read, as pages.
+// readPages makes one history read, as pages. An answer of another epoch than
+// the one in which it was asked for is of no use: where the log began then, the
+// new epoch may have yet to come to.
 func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.options.ReadTime)
 	defer cancel()
@@ -127,7 +133,7 @@ func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error)
 		return nil, err
 	}
 	now := h.mark.Load().clock
-	if answer.Epoch != now.Epoch || answer.Upto == r.After && !l.close(&answer, now.Position) {
+	if answer.Epoch != r.epoch || now.Epoch != r.epoch || answer.Upto == r.After && !l.close(&answer, now.Position) {
 		return nil, errRunning
 	}
 	l.learnEnd(answer, doubts)
@@ -148,8 +154,9 @@ func (h *Hub) history(ctx context.Context, r event.Range) (event.Page, error) {
 }
 
 // deliver shares the pages, hands them to those who wait for them, and wakes
-// these, and those whom the log itself can serve by now. It returns the pages
-// that are shared.
+// these, and those whom the log itself can serve by now, or whose epoch is over:
+// they have to find their place in the new one. It returns the pages that are
+// shared.
 func (l *log) deliver(pages []*page, h *Hub) []*page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,7 +166,7 @@ func (l *log) deliver(pages []*page, h *Hub) []*page {
 	l.absorb(h)
 	for s, w := range l.wants {
 		i := slices.IndexFunc(pages, w.served)
-		if i < 0 && (w.last > 0 || l.floor.After(w.after)) {
+		if i < 0 && w.epoch == l.epoch && (w.last > 0 || l.floor.After(w.after)) {
 			continue
 		}
 		if i >= 0 {

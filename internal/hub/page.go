@@ -79,9 +79,11 @@ func (p *page) covers(after event.Position) bool {
 }
 
 // want is what a subscriber's source waits for: the page behind after, or, if
-// last is set, the last so many events up to opened.
+// last is set, the last so many events up to opened. Both are places of an
+// epoch, and mean nothing in another one.
 type want struct {
 	source *source
+	epoch  event.Epoch
 	after  event.Position
 	last   int
 	opened event.Position
@@ -90,7 +92,7 @@ type want struct {
 // served reports whether the page is the one that is wanted.
 func (w want) served(p *page) bool {
 	if w.last > 0 {
-		return p.last == w.last && p.opened == w.opened
+		return p.epoch == w.epoch && p.last == w.last && p.opened == w.opened
 	}
-	return p.covers(w.after)
+	return p.epoch == w.epoch && p.covers(w.after)
 }

@@ -150,9 +150,10 @@ func unlink(pages []*page) {
 	}
 }
 
-// reading is one history read that comes next.
+// reading is one history read that comes next. Its places are those of an epoch.
 type reading struct {
 	event.Range
+	epoch event.Epoch
 	from  event.Position // the farthest cursor that waits for it
 	floor event.Position // where the log begins
 	bytes int            // about the most data of each page that it makes
@@ -179,9 +180,12 @@ const maxTails = 16
 // readings returns the reads that come next: one for the farthest cursor, and
 // one for each tail that is asked for. l.mu is held.
 func (l *log) readings(o Options, watermark event.Position, room int) (list []reading) {
-	r := reading{from: l.floor, floor: l.floor}
+	r := reading{epoch: l.epoch, from: l.floor, floor: l.floor}
 	tails := map[want]int{}
 	for s, w := range l.wants {
+		if w.epoch != l.epoch {
+			continue
+		}
 		// A stream of many topics holds a page of each. Too small ones
 		// would be crumbs for the others who read them.
 		bytes := max(1, o.PageBytes/16, o.PageBytes/len(s.sources))
@@ -204,7 +208,7 @@ func (l *log) readings(o Options, watermark event.Position, room int) (list []re
 		list = append(list, r)
 	}
 	for w, bytes := range tails {
-		list = append(list, reading{bytes: bytes,
+		list = append(list, reading{epoch: l.epoch, bytes: bytes,
 			Range: event.Range{Topic: l.topic, Upto: w.opened, Last: w.last, Limit: o.PageEvents, Bytes: bytes}})
 	}
 	return list

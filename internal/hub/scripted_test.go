@@ -26,6 +26,7 @@ type scripted struct {
 	lists     int // of active topics
 	forgotten event.Position
 	gate      chan struct{} // what is read is answered when it is closed
+	held      chan struct{} // what is asked for is read when it is closed
 	sink      event.Sink
 	ready     chan struct{}
 }
@@ -166,6 +167,11 @@ func (b *scripted) Clock(context.Context) (event.Clock, error) {
 func (b *scripted) History(_ context.Context, r event.Range) (event.Page, error) {
 	b.mu.Lock()
 	b.reads++
+	if held := b.held; held != nil {
+		b.mu.Unlock()
+		<-held
+		b.mu.Lock()
+	}
 	gate := b.gate
 	page := event.Page{Epoch: b.clock.Epoch, After: r.After, Upto: r.Upto, End: b.end(r.Topic)}
 	for _, e := range b.kept[r.Topic] {

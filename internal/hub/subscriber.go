@@ -163,18 +163,31 @@ func (s *Subscriber) resume(text string, mark *watermark) {
 	}
 	s.cursor = cursor
 	s.opening = Opening{ID: cursor.String(), Resumed: true}
-	_, s.settled = mark.clock.Ended[cursor.Epoch]
-	if cursor.Epoch == mark.clock.Epoch {
-		s.settled = !event.Latest(cursor.Position, cursor.Opened).After(mark.clock.Position)
+	s.place(mark)
+}
+
+// place settles the cursor if the watermark tells that the store agrees with it.
+func (s *Subscriber) place(mark *watermark) {
+	_, s.settled = mark.clock.Ended[s.cursor.Epoch]
+	if s.cursor.Epoch == mark.clock.Epoch {
+		s.settled = !event.Latest(s.cursor.Position, s.cursor.Opened).After(mark.clock.Position)
 		s.epochs = mark.epochs
 	}
 }
 
 // settle judges the cursor by the store's clock, and reports whether it could.
+// The clock of an epoch that is over tells nothing: if the cursor is one of the
+// next epoch, it would pass for one of an epoch that is lost.
 func (s *Subscriber) settle() bool {
-	clock := s.clock.Load()
+	clock := s.clock.Swap(nil)
 	if clock == nil {
 		return false
+	}
+	if mark := s.hub.mark.Load(); clock.Epoch != mark.clock.Epoch {
+		if s.place(mark); !s.settled {
+			s.hub.reads.push(task{judge: []*Subscriber{s}})
+		}
+		return s.settled
 	}
 	s.settled = true
 	s.judge(*clock)

@@ -24,7 +24,9 @@ func (v *view) skip() {
 
 // view returns what there is for the source behind after, up to the watermark,
 // which is now, at most. If nothing here reaches back that far, it notes that the subscriber
-// wants it and reports false; the subscriber is woken when it is there.
+// wants it and reports false; the subscriber is woken when it is there. So it
+// does if the log is in another epoch already, and the subscriber has to look
+// at the watermark again.
 //
 // The source keeps the page that it reads from until it is through with it.
 // Could others push it out before, then a stream of many topics, which needs a
@@ -33,7 +35,10 @@ func (l *log) view(s *Subscriber, src *source, after event.Position, now event.C
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	src.end = l.ending.at
-	if l.kind == event.KindEphemeral || !l.floor.After(after) {
+	switch {
+	case l.kind == event.KindEphemeral: // nothing to be missed
+		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
+	case l.epoch == now.Epoch && !l.floor.After(after):
 		l.inquire(s, src)
 		src.page = nil
 		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
@@ -45,7 +50,7 @@ func (l *log) view(s *Subscriber, src *source, after event.Position, now event.C
 	if p := src.page; p != nil {
 		return view{source: src, page: p, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position)}, true
 	}
-	l.want(s, want{source: src, after: after})
+	l.want(s, want{source: src, epoch: now.Epoch, after: after})
 	return view{}, false
 }
 
@@ -69,7 +74,7 @@ func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position, now
 	switch first := lastEvent(frames[:upto], n); {
 	case l.kind == event.KindEphemeral:
 		return opened, true
-	case opened.After(now.Position):
+	case l.epoch != now.Epoch, opened.After(now.Position): // as in view
 	case first != nil:
 		return first.event.Prev, true
 	case l.floor.IsZero():
@@ -82,7 +87,7 @@ func (l *log) tail(s *Subscriber, src *source, n int, opened event.Position, now
 	if src.page != nil {
 		return src.page.after, true
 	}
-	l.want(s, want{source: src, last: n, opened: opened})
+	l.want(s, want{source: src, epoch: now.Epoch, last: n, opened: opened})
 	return event.Position{}, false
 }
 
