@@ -46,7 +46,7 @@ func start() int {
 		return 1
 	}
 	defer bus.close()
-	if err := run(ctx, s, bus, log); err != nil {
+	if err := run(ctx, s, rules, bus, log); err != nil {
 		log.Error("the hub ended", slog.Any("error", err))
 		return 1
 	}
@@ -58,10 +58,10 @@ func start() int {
 func openBus(s settings, rules event.Rules, log *slog.Logger) (ownedBus, error) {
 	retention := event.Retention{Messages: s.RetainMessages, Bytes: int(s.RetainBytes), Age: s.RetainAge}
 	if s.Redis == "" {
-		bus := membus.New(membus.Options{MaxBytes: int(s.Memory), Retention: retention})
+		bus := membus.New(membus.Options{MaxBytes: int(s.Memory), Retention: retention, Rules: rules})
 		return ownedBus{Bus: bus, close: bus.Close}, nil
 	}
-	bus, err := redisbus.Open(redisbus.Options{URL: s.Redis, Prefix: s.RedisPrefix, Retention: retention, Log: log})
+	bus, err := redisbus.Open(redisbus.Options{URL: s.Redis, Prefix: s.RedisPrefix, Retention: retention, Rules: rules, Log: log})
 	if err != nil {
 		return ownedBus{}, fmt.Errorf("--redis (HUB_REDIS): %w", err)
 	}
@@ -72,9 +72,9 @@ func openBus(s settings, rules event.Rules, log *slog.Logger) (ownedBus, error) 
 const spareFiles = 64
 
 // run serves until ctx ends.
-func run(ctx context.Context, s settings, bus ownedBus, log *slog.Logger) error {
+func run(ctx context.Context, s settings, rules event.Rules, bus ownedBus, log *slog.Logger) error {
 	m := metrics.New(version)
-	h := hub.New(bus, hub.Options{})
+	h := hub.New(bus, hub.Options{Rules: rules})
 	// A quiet stream's cursor must be renewed before what it names expires.
 	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), CursorEvery: min(5*time.Minute, s.RetainAge/2), Delay: m.Delivered})
 	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, Log: log})

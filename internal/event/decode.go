@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,6 +20,8 @@ type Defaults struct {
 	Name           string
 	Key            string
 	IdempotencyKey string
+	Lease          time.Duration // of messages that do not end their topic
+	End            Status        // of a raw body: nothing else could say it
 }
 
 // document is a message as JSON.
@@ -94,11 +97,38 @@ func ended(r *jsontext.Decoder) error {
 // ErrBatchTooLarge says that a batch holds over MaxBatch messages.
 var ErrBatchTooLarge = errors.New("the batch is too large")
 
-// RawMessage makes a message whose data is the body itself.
+// RawMessage makes a message whose data is the body itself. If it ends its
+// topic, one without a body is the end alone.
 func RawMessage(body []byte, d Defaults) (Message, error) {
 	m := Message{Topic: Topic(d.Topic), Name: d.Name, Key: d.Key, IdempotencyKey: d.IdempotencyKey,
-		Data: Data{Text: string(body)}}
+		Data: Data{Text: string(body)}, End: d.End, Lease: d.Lease}
+	if m.End != "" && len(body) == 0 {
+		m.EndOnly, m.Name, m.Key = true, "", ""
+	}
 	return m, m.Validate()
+}
+
+// DecodeEnd reads how a topic ends from a JSON object with a status. Where
+// nothing is said, it is completed.
+func DecodeEnd(body []byte) (Status, error) {
+	body = bytes.Trim(body, " \t\r\n")
+	switch {
+	case len(body) == 0:
+		return Completed, nil
+	case body[0] != '{':
+		return "", invalid("body", `is not an object like {"status":"failed"}`)
+	}
+	var doc struct {
+		Status *string `json:"status"`
+	}
+	if err := json.Unmarshal(body, &doc, json.RejectUnknownMembers(true)); err != nil {
+		return "", describe(err)
+	}
+	status, err := ParseStatus(or(doc.Status, string(Completed)))
+	if err != nil {
+		return "", invalid("status", `is %.64q; use "completed", "failed" or "cancelled"`, *doc.Status)
+	}
+	return status, nil
 }
 
 // IsArray reports whether a JSON body is an array, and so a batch.
@@ -114,7 +144,7 @@ func (doc document) message(d Defaults) (Message, error) {
 	if doc.Event != nil && *doc.Event == "" {
 		return Message{}, invalid("event", "is empty; leave it out for %q", DefaultName)
 	}
-	if err := doc.end(&m); err != nil {
+	if err := doc.end(&m, d.Lease); err != nil {
 		return Message{}, err
 	}
 	switch doc.Data.Kind() {
@@ -140,7 +170,7 @@ func (doc document) message(d Defaults) (Message, error) {
 }
 
 // end reads how the message ends its topic, and how long that may be without one.
-func (doc document) end(m *Message) (err error) {
+func (doc document) end(m *Message, lease time.Duration) (err error) {
 	switch doc.End.Kind() {
 	case 0, 'f', 'n':
 	case 't':
@@ -153,8 +183,12 @@ func (doc document) end(m *Message) (err error) {
 	default:
 		_, err = ParseStatus(string(doc.End))
 	}
-	if doc.Lease != nil && err == nil {
+	switch {
+	case err != nil:
+	case doc.Lease != nil:
 		m.Lease, err = ParseLease(*doc.Lease)
+	case m.End == "":
+		m.Lease = lease
 	}
 	return err
 }

@@ -62,6 +62,9 @@ func Start(t testing.TB, o Options) *Node {
 	if n.Bus == nil {
 		n.Bus = membus.New(o.Bus)
 	}
+	if o.Hub.Rules == nil {
+		o.Hub.Rules = o.Bus.Rules
+	}
 	n.Hub = hub.New(n.Bus, o.Hub)
 	n.Streams = stream.NewServer(n.Hub, o.Stream)
 	if n.Web, err = web.New(n.Hub, n.Bus, n.Streams, o.Web); err != nil {

@@ -72,6 +72,9 @@ func (c *connection) run(ctx context.Context) error {
 			return err
 		}
 		clear(blocks[:cap(blocks)]) // hold on to no frame while waiting
+		if c.subscriber.Complete() {
+			return ErrOver
+		}
 		if state == hub.More {
 			c.Wake(nil)
 		} else {

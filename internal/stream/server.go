@@ -80,17 +80,18 @@ var (
 	ErrStalled = errors.New("the client took nothing for too long")
 	ErrClosing = errors.New("the node is closing")
 	ErrFull    = errors.New("the node has as many streams as it may")
+	ErrOver    = errors.New("all topics have ended")
 )
 
 // Serve writes the stream until it ends, and returns what its client got, and
-// why it ended: never nil. The answer is always 200, also for a request that cannot be served now, which
-// gets nothing but the advice when to come back: on any other status a
-// browser gives up for good.
+// why it ended: never nil. The answer is always 200, also for a request that
+// cannot be served now, which gets nothing but the advice when to come back: on
+// any other status a browser gives up for good.
 //
-// The caller must abort the response then (http.ErrAbortHandler), so that it
-// ends without the terminating chunk: a client that reads the stream by fetch
-// takes a clean end for the end of everything, an aborted one for a reason to
-// come back.
+// Unless the error is ErrOver, the caller must abort the response then
+// (http.ErrAbortHandler), so that it ends without the terminating chunk: a
+// client that reads the stream by fetch takes a clean end for the end of
+// everything, an aborted one for a reason to come back.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request) (Served, error) {
 	begin := time.Now()
 	c := &connection{server: s, request: q, control: http.NewResponseController(w), writer: w,

@@ -15,7 +15,7 @@ type Stats struct {
 	Open    int
 	Opened  uint64            // from now on, or where the query said
 	Resumed uint64            // from a client's own cursor
-	Ended   map[string]uint64 // streams that had begun, by reason: Left, Stalled, Drained
+	Ended   map[string]uint64 // streams that had begun, by reason: Left, Stalled, Drained, Over
 	Away    map[string]uint64 // clients sent away at once, by reason: Full, Draining, NotReady
 	Events  uint64            // written to sockets
 	Bytes   uint64            // the same, with the hub's own blocks and signs of life
@@ -26,6 +26,7 @@ const (
 	Left    = "left"    // the client or its connection went
 	Stalled = "stalled" // the client took nothing for too long, and was cut
 	Drained = "drained" // the node sent its client to another one
+	Over    = "over"    // all its topics have ended
 )
 
 // Why clients are sent away before their stream begins.
@@ -42,6 +43,8 @@ func reason(err error, begun bool) string {
 		return Stalled
 	case begun && errors.Is(err, ErrClosing):
 		return Drained
+	case begun && errors.Is(err, ErrOver):
+		return Over
 	case begun:
 		return Left
 	case errors.Is(err, ErrFull):
@@ -61,7 +64,7 @@ type counts struct {
 }
 
 var (
-	endings = [...]string{Left, Stalled, Drained}
+	endings = [...]string{Left, Stalled, Drained, Over}
 	aways   = [...]string{Full, Draining, NotReady}
 )
 

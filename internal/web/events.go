@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -29,10 +30,16 @@ func (s *Server) events(c *gin.Context) {
 		return
 	}
 	c.Header("X-Content-Type-Options", "nosniff")
-	// Flushing through Gin's writer hides errors, so the stream gets the one
-	// behind it, to which Gin's headers belong too.
-	served, _ := s.streams.Serve(unwrap(c.Writer), c.Request, q)
+	if s.hub.Over(q.Request) {
+		c.Header("Cache-Control", "no-store")
+		c.Status(http.StatusNoContent) // on which an EventSource does not come back
+		return
+	}
+	served, err := s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q)
 	s.logStream(c.Request, q, served)
+	if errors.Is(err, stream.ErrOver) {
+		return
+	}
 	panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
 }
 
@@ -58,6 +65,17 @@ func (s *Server) logStream(r *http.Request, q stream.Request, served stream.Serv
 		slog.Uint64("events", served.Events), slog.Uint64("bytes", served.Bytes), slog.Uint64("gaps", served.Gaps),
 		slog.String("reason", served.Reason))
 }
+
+// streamWriter writes through Gin's writer, which would else begin an answer of
+// its own behind a stream that comes to its end. Flushing goes past it: there
+// it hides errors.
+type streamWriter struct {
+	http.ResponseWriter
+	behind http.ResponseWriter
+}
+
+// Unwrap is for http.ResponseController.
+func (w streamWriter) Unwrap() http.ResponseWriter { return w.behind }
 
 func unwrap(w http.ResponseWriter) http.ResponseWriter {
 	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {

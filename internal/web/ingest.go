@@ -88,8 +88,10 @@ func (s *Server) publishStream(c *gin.Context, kind bodyKind, refused error) {
 	}
 	if err == nil {
 		defer s.intakes.leave(in)
+		topics := newLives(s.hub, in)
+		defer topics.end()
 		body.read(in, from)
-		err = s.publishChunks(c, in, ingest{numbers, from.unit()}, t)
+		err = s.publishChunks(c, in, ingest{numbers, from.unit(), topics}, t)
 		in.close(err)
 	}
 	body.settle(errors.Is(err, io.EOF))
@@ -110,6 +112,8 @@ func streamSource(c *gin.Context, kind bodyKind, refused error) (source, sequenc
 	switch {
 	case err != nil:
 		return nil, sequence{}, err
+	case d.End != "":
+		return nil, sequence{}, errEndInQuery
 	case d.IdempotencyKey != "":
 		return nil, sequence{}, invalid("Idempotency-Key", "is for single messages; number a stream's by producer and seq")
 	case kind == sseStream && d.Topic == "":
@@ -129,6 +133,7 @@ func streamSource(c *gin.Context, kind bodyKind, refused error) (source, sequenc
 type ingest struct {
 	numbers sequence
 	unit    string
+	topics  *lives
 }
 
 // publishChunks publishes until the stream is over, and returns why.
@@ -155,8 +160,10 @@ func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) er
 	if numbers.producer != "" {
 		next.messages[0].Follows = t.epoch
 	}
+	g.topics.bind(next.messages)
 	receipts, err := s.publishSome(c, next.messages)
 	if err == nil {
+		g.topics.learn(receipts)
 		t.add(receipts)
 		return nil
 	}
@@ -177,7 +184,7 @@ func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) er
 func (s *Server) publishSome(c *gin.Context, messages []event.Message) ([]event.Receipt, error) {
 	ctx, cancel := busContext(c)
 	defer cancel()
-	return s.store(ctx, c.Request.Header, messages)
+	return s.store(ctx, bodyOf(c.Request.Header), messages)
 }
 
 // EndStreams ends the streams on their way in: what has arrived of them is

@@ -186,6 +186,8 @@ type problem struct {
 	Hint   string
 	Item   *int
 	Stored string
+
+	TopicStatus string `json:"topic_status"`
 	// of streams
 	Published  *int
 	Duplicates int

@@ -18,7 +18,7 @@ func sseOf(texts ...string) string { return "data: " + strings.Join(texts, "\n\n
 
 func ok(r request) trial { return trial{r, 200, true} }
 
-func goodTrials(id string) map[string]trial {
+func goodTrials(id, over string) map[string]trial {
 	rows := map[string]trial{
 		"object":      ok(postTo("", jsonType, `{"topic":"news","event":"e","key":"k","data":{"a":[1,null]}}`)),
 		"number":      ok(postTo("?topic=news", jsonType, `{"data":1}`)),
@@ -34,6 +34,18 @@ func goodTrials(id string) map[string]trial {
 		"no lines":    {postTo("", "application/x-ndjson", ""), 200, false},
 		"events":      ok(postTo("?topic=news", "text/event-stream", sseOf("one", "two"))),
 		"tokens":      ok(postTo("?topic=news", "text/event-stream", sseOf(`{"choices":[]}`, "[DONE]"))),
+		"whole end":   ok(postTo("", jsonType, `{"topic":"e1","data":1,"end":true}`)),
+		"end alone":   ok(postTo("?topic=e2", jsonType, `{"end":"failed"}`)),
+		"no end":      ok(postTo("?topic=news", jsonType, `{"data":1,"end":false,"lease":"1m30s"}`)),
+		"raw end":     ok(postTo("?topic=e3&end=cancelled", "text/plain", "bye")),
+		"raw lease":   ok(postTo("?topic=news&lease=.5h&end=", "text/plain", "hi")),
+		"end":         ok(endOf("e4", "")),
+		"end, key":    ok(endOf("e6", `{"status":"failed"}`, "Content-Type: application/json", "Idempotency-Key: k")),
+		"cancel":      ok(cancelOf("e5")),
+		"same cancel": ok(cancelOf("e5")),
+		"the ended":   ok(get("/topics/over")),
+		"its end":     ok(get("/topics/over/messages")),
+		"nothing new": {get("/events?topic=over&last_event_id=" + over), 204, true},
 		"topics":      ok(get("/topics")),
 		"some topics": ok(get("/topics?select=*.**&limit=1&after=a")),
 		"one page":    ok(get("/topics?limit=1")),
@@ -85,11 +97,27 @@ func badTrials() map[string]trial {
 		"large batch":    {postTo("?topic=news", jsonType, "["+strings.Repeat(`{"data":1},`, 1000)+`{"data":1}]`), 413, false},
 		"picture":        {postTo("?topic=news", "image/png", "hi"), 415, false},
 		"zipped":         {postTo("?topic=news", "text/plain", "hi", "Content-Encoding: gzip"), 415, true},
+		"null":           {postTo("?topic=news", jsonType, `{"data":null}`), 400, true},
 		"hub's topic":    {postTo("?topic=hub", "text/plain", "hi"), 400, true},
 		"hub's event":    {postTo("?topic=news", jsonType, `{"data":1,"event":"hub.x"}`), 400, true},
 		"browser's one":  {postTo("?topic=news&event=open", "text/plain", "hi"), 400, true},
 		"hub's state":    {get("/topics/hub.x"), 400, true},
 		"two starts":     {get("/events?topic=a&since=all&last=1"), 400, true},
+		"ended":          {postTo("?topic=over", "text/plain", "hi"), 409, true},
+		"ended lines":    {postTo("?topic=over", ndjsonType, `{"data":1}`), 409, true},
+		"ended twice":    {endOf("over", ""), 409, true},
+		"other end":      {endOf("e6", "", "Idempotency-Key: k"), 422, true},
+		"bad end":        {endOf("news", `{"status":"done"}`, "Content-Type: application/json"), 400, false},
+		"foreign end":    {endOf("news", "", "Origin: https://foreign.example"), 403, true},
+		"large end":      {endOf("news", strings.Repeat(" ", 1025)), 413, true},
+		"picture's end":  {endOf("news", "{}", "Content-Type: image/png"), 415, false},
+		"bad cancel":     {request{method: "POST", path: "/topics/news/cancel?really"}, 400, true},
+		"foreign cancel": {cancelOf("news", "Origin: https://foreign.example"), 403, true},
+		"large cancel":   {request{method: "POST", path: "/topics/news/cancel", body: strings.Repeat(" ", 1025)}, 413, true},
+		"typed cancel":   {cancelOf("news", "Content-Type: image/png"), 415, true},
+		"no selector":    {get("/events?topic=a.**.c"), 400, false},
+		"odd end":        {postTo("?topic=news&end=done", "text/plain", "hi"), 400, false},
+		"long lease":     {postTo("?topic=news&lease=25h", "text/plain", "hi"), 400, true},
 		"no such topic":  {get("/topics/nobody"), 404, true},
 		"no messages":    {get("/topics/nobody/messages"), 404, true},
 		"no such part":   {get("/page/nothing.js"), 404, true},
@@ -98,8 +126,8 @@ func badTrials() map[string]trial {
 		"no such method": {request{method: "DELETE", path: "/topics"}, 405, false},
 		"metrics":        {get("/metrics"), 404, false},
 	}
-	for _, body := range []string{`{"topic":"news"}`, `{"topic":"news","data":null}`, `{"topic":"a..b","data":1}`, `{"topic":"news","data":1,"color":"red"}`,
-		`{"topic":5,"data":1}`, `{"topic":"` + long + `","data":1}`, `{"topic":"news","key":"` + long + `","data":1}`,
+	for _, body := range []string{`{"topic":"news"}`, `{"topic":"a..b","data":1}`, `{"topic":"news","data":1,"color":"red"}`,
+		`{"topic":5,"data":1}`, `{"topic":"news","end":7}`, `{"topic":"news","end":"done"}`, `{"topic":"news","data":1,"lease":30}`, `{"topic":"news","data":1,"lease":"soon"}`, `{"topic":"` + long + `","data":1}`, `{"topic":"news","key":"` + long + `","data":1}`,
 		`[]`, `[{"data":1}`, `7`, `"hi"`, `[{"topic":"news","data":1},{"topic":"news"}]`} {
 		rows["body "+body] = trial{postTo("", jsonType, body), 400, false}
 	}
@@ -127,6 +155,8 @@ func faultyTrials(status int) map[string]trial {
 	rows := map[string]trial{
 		"publish": {postTo("?topic=news", "text/plain", "hi"), status, true},
 		"lines":   {postTo("?topic=news", "application/x-ndjson", `{"data":1}`), status, true},
+		"end":     {endOf("news", ""), status, true},
+		"cancel":  {cancelOf("news"), status, true},
 	}
 	for _, path := range []string{"/topics", "/topics/news", "/topics/news/messages"} {
 		rows[path] = trial{get(path), status, true}

@@ -215,7 +215,9 @@ func TestOpenAPIHolds(t *testing.T) {
 	c := newChecked(t, doc)
 	id := n.publish(t, "news", "one")
 	n.publish(t, "quotes.AAPL", "two")
-	c.run(t, n, goodTrials(id))
+	over := decode[ending](t, n.do(t, endOf("over", ""))).ID
+	n.do(t, get("/events?topic=over&since=all")) // from then on the node knows
+	c.run(t, n, goodTrials(id, over))
 	c.run(t, n, badTrials())
 	for status, err := range map[int]error{http.StatusInternalServerError: errFault, http.StatusServiceUnavailable: errAway} {
 		faulty := &node{nodetest.Start(t, nodetest.Options{Over: faultyBus{membus.New(membus.Options{}), err}}), n.client}
@@ -224,9 +226,11 @@ func TestOpenAPIHolds(t *testing.T) {
 	n.Web.Drain()
 	c.run(t, n, map[string]trial{"drains": {get("/readyz"), 503, true}, "drains, head": {request{method: "HEAD", path: "/readyz"}, 503, true}})
 	c.to = direct{idleServer(t, membus.New(membus.Options{}), slog.New(slog.DiscardHandler))}
-	late := httptest.NewRequest(http.MethodPost, "http://hub/publish?topic=news", brokenBody{})
-	if answer, err := c.RoundTrip(late); err != nil || answer.StatusCode != http.StatusRequestTimeout {
-		t.Errorf("a late body: %v, %v", answer, err)
+	for _, path := range []string{"/publish?topic=news", "/topics/news/end", "/topics/news/cancel"} {
+		late := httptest.NewRequest(http.MethodPost, "http://hub"+path, brokenBody{})
+		if answer, err := c.RoundTrip(late); err != nil || answer.StatusCode != http.StatusRequestTimeout {
+			t.Errorf("%s, a late body: %v, %v", path, answer, err)
+		}
 	}
 	c.expectAll(doc)
 }

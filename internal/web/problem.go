@@ -27,7 +27,9 @@ type Problem struct {
 	Hint   string `json:"hint,omitempty"`   // what to do about it
 	Item   *int   `json:"item,omitempty"`   // which message of a batch or stream, from 0
 	Stored string `json:"stored,omitempty"` // of a failed publish: "no" or "unknown", of a stream from the item on
-	*tally        // of a stream: what was accepted before
+
+	TopicStatus event.Status `json:"topic_status,omitempty"` // how the topic has ended that takes nothing any more
+	*tally                   // of a stream: what was accepted before
 }
 
 // ProblemType is the media type of error answers.
@@ -35,20 +37,22 @@ const ProblemType = "application/problem+json"
 
 // Errors of requests that no other package knows.
 var (
-	errMediaType = errors.New("this Content-Type is not one that can be published")
-	errEncoding  = errors.New("a body with a Content-Encoding is not taken; send it as it is")
-	errOrigin    = errors.New("this page's origin may not publish here; the hub's --publish-origins names those that may")
-	errNoTopic   = errors.New("there is no such topic: nothing was published to it, or all of it has expired")
-	errNoRoute   = errors.New("there is nothing at this path")
-	errNoMethod  = errors.New("this path does not take that method")
-	errBodySize  = fmt.Errorf("the body is over the limit of %d MiB", maxBody>>20)
-	errShortBody = errors.New("the body broke off before its end")
-	errLineSize  = fmt.Errorf("the line is over the limit of %d MiB", maxLine>>20)
-	errEventSize = fmt.Errorf("the event is over the limit of %d MiB", maxLine>>20)
-	errFullIn    = errors.New("the node has as many streams to read as it may")
-	errSlowBody  = errors.New("the body took too long to arrive")
-	errNotReady  = errors.New("the node is not ready")
-	errDraining  = errors.New("it is draining: it ends soon")
+	errEndInQuery = invalid("end", "stands in the query for a raw body alone; here each message says it for itself")
+	errMediaType  = errors.New("this Content-Type is not one that can be published")
+	errEncoding   = errors.New("a body with a Content-Encoding is not taken; send it as it is")
+	errOrigin     = errors.New("this page's origin may not publish here; the hub's --publish-origins names those that may")
+	errNoTopic    = errors.New("there is no such topic: nothing was published to it, or all of it has expired")
+	errNoRoute    = errors.New("there is nothing at this path")
+	errNoMethod   = errors.New("this path does not take that method")
+	errEndSize    = fmt.Errorf("the body is over the limit of %d KiB", maxEndBody>>10)
+	errBodySize   = fmt.Errorf("the body is over the limit of %d MiB", maxBody>>20)
+	errShortBody  = errors.New("the body broke off before its end")
+	errLineSize   = fmt.Errorf("the line is over the limit of %d MiB", maxLine>>20)
+	errEventSize  = fmt.Errorf("the event is over the limit of %d MiB", maxLine>>20)
+	errFullIn     = errors.New("the node has as many streams to read as it may")
+	errSlowBody   = errors.New("the body took too long to arrive")
+	errNotReady   = errors.New("the node is not ready")
+	errDraining   = errors.New("it is draining: it ends soon")
 )
 
 // statuses is the one table from errors to answers. The first row that
@@ -66,6 +70,7 @@ var statuses = [...]struct {
 	{errNoTopic, http.StatusNotFound},
 	{errNoRoute, http.StatusNotFound},
 	{errNoMethod, http.StatusMethodNotAllowed},
+	{errEndSize, http.StatusRequestEntityTooLarge},
 	{errBodySize, http.StatusRequestEntityTooLarge},
 	{errLineSize, http.StatusRequestEntityTooLarge},
 	{errEventSize, http.StatusRequestEntityTooLarge},
@@ -86,6 +91,12 @@ func statusOf(err error) int {
 	}
 	if _, ok := errors.AsType[*event.InvalidError](err); ok {
 		return http.StatusBadRequest
+	}
+	if _, ok := errors.AsType[*event.EndedError](err); ok {
+		return http.StatusConflict
+	}
+	if _, ok := errors.AsType[*event.TableFullError](err); ok {
+		return http.StatusUnprocessableEntity
 	}
 	if _, ok := errors.AsType[*event.UnavailableError](err); ok {
 		return http.StatusServiceUnavailable
@@ -116,6 +127,9 @@ func describe(err error) Problem {
 	}
 	if item, ok := errors.AsType[*event.ItemError](err); ok {
 		p.Item = &item.Index
+	}
+	if ended, ok := errors.AsType[*event.EndedError](err); ok {
+		p.TopicStatus = ended.Status
 	}
 	return p
 }
@@ -203,9 +217,6 @@ func bodyError(err error) error {
 		return errShortBody
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errSlowBody
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return err
 	}
 	return fmt.Errorf("%w: %w", errShortBody, err)
 }

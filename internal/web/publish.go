@@ -70,7 +70,7 @@ func (s *Server) publish(c *gin.Context) {
 	}
 	ctx, cancel := busContext(c)
 	defer cancel()
-	receipts, err := s.store(ctx, c.Request.Header, messages)
+	receipts, err := s.store(ctx, bodyOf(c.Request.Header), messages)
 	if err != nil {
 		if item, ok := errors.AsType[*event.ItemError](err); ok && !batch {
 			err = item.Err
@@ -98,12 +98,11 @@ func decode(c *gin.Context, isJSON bool) (messages []event.Message, batch bool, 
 	limit, tooLarge := int64(maxBody), errBodySize
 	if !isJSON {
 		limit, tooLarge = event.MaxData, event.ErrTooLarge
+	} else if d.End != "" {
+		return nil, false, errEndInQuery
 	}
-	body, err := readBody(c, limit)
+	body, err := readBody(c, limit, tooLarge)
 	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			err = tooLarge
-		}
 		return nil, false, err
 	}
 	if isJSON && event.IsArray(body) {
@@ -133,13 +132,33 @@ func defaultsOf(c *gin.Context) (event.Defaults, sequence, error) {
 	if err := onlyOnce(query, c.Request.Header); err != nil {
 		return event.Defaults{}, sequence{}, err
 	}
+	d := event.Defaults{Topic: query.Get("topic"), Name: query.Get("event"), Key: query.Get("key"), IdempotencyKey: c.GetHeader("Idempotency-Key")}
+	if text := query.Get("lease"); text != "" {
+		if d.Lease, err = event.ParseLease(text); err != nil {
+			return d, sequence{}, err
+		}
+	}
+	if d.End, err = endOf(query); err != nil {
+		return d, sequence{}, err
+	}
 	numbers, err := parseSequence(query)
-	return event.Defaults{Topic: query.Get("topic"), Name: query.Get("event"), Key: query.Get("key"),
-		IdempotencyKey: c.GetHeader("Idempotency-Key")}, numbers, err
+	return d, numbers, err
+}
+
+// endOf reads how a raw body ends its topic.
+func endOf(query url.Values) (event.Status, error) {
+	switch text := query.Get("end"); text {
+	case "", "false":
+		return "", nil
+	case "true":
+		return event.Completed, nil
+	default:
+		return event.ParseStatus(text)
+	}
 }
 
 // queryNames are the parameters that a publish takes.
-var queryNames = [...]string{"topic", "event", "key", "producer", "seq"}
+var queryNames = [...]string{"topic", "event", "key", "lease", "end", "producer", "seq"}
 
 // onlyOnce refuses what would not count: a name misspelt or given twice must
 // not end in a message elsewhere than meant, or in one stored twice.
@@ -147,7 +166,7 @@ func onlyOnce(query url.Values, h http.Header) error {
 	for name, values := range query {
 		switch {
 		case !slices.Contains(queryNames[:], name):
-			return invalid("query", "has an unknown parameter %.64q; topic, event, key, producer and seq are known", name)
+			return invalid("query", "has an unknown parameter %.64q; topic, event, key, lease, end, producer and seq are known", name)
 		case len(values) > 1:
 			return invalid(name, "is given %d times in the query", len(values))
 		}
@@ -172,8 +191,11 @@ func decodeOne(body []byte, d event.Defaults, isJSON bool) (event.Message, error
 	return event.RawMessage(body, d)
 }
 
-func readBody(c *gin.Context, limit int64) ([]byte, error) {
+func readBody(c *gin.Context, limit int64, tooLarge error) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, tooLarge
+	}
 	if err != nil {
 		return nil, bodyError(err)
 	}

@@ -98,14 +98,7 @@ func (s *Server) routes() error {
 	}
 	open.HEAD("/healthz", alive)
 	open.HEAD("/readyz", s.ready)
-	publish := s.engine.Group("/publish", s.countRequest, s.sameOrigin)
-	if len(s.options.PublishOrigins) > 0 {
-		publish.Use(cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins,
-			AllowMethods: []string{http.MethodPost}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
-	}
-	publish.POST("", s.publish)
-	publish.OPTIONS("", noContent)
-
+	s.publishRoutes()
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
 		return err
@@ -120,6 +113,26 @@ func (s *Server) routes() error {
 	page.StaticFileFS("/", "/", http.FS(files))
 	page.StaticFS("/page", http.FS(files))
 	return nil
+}
+
+// publishRoutes are for those who may publish.
+func (s *Server) publishRoutes() {
+	for path, route := range map[string]struct {
+		body    func(http.Header) string
+		handler gin.HandlerFunc
+	}{
+		"/publish":              {bodyOf, s.publish},
+		"/topics/:topic/end":    {bodyOfEnd, s.end},
+		"/topics/:topic/cancel": {bodyOfEnd, s.cancel},
+	} {
+		group := s.engine.Group(path, s.countRequests(route.body), s.sameOrigin)
+		if len(s.options.PublishOrigins) > 0 {
+			group.Use(cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins,
+				AllowMethods: []string{http.MethodPost}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
+		}
+		group.POST("", route.handler)
+		group.OPTIONS("", noContent)
+	}
 }
 
 // requestHeaders are those that a client on fetch may send.

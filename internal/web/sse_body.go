@@ -42,7 +42,7 @@ func (b *sseBody) next() (event.Message, int, error) {
 		if as.Skip {
 			continue
 		}
-		m := event.Message{Topic: event.Topic(b.defaults.Topic), Name: cmp.Or(as.Name, b.defaults.Name), Key: b.defaults.Key, Data: event.Data{Text: e.Data}}
+		m := event.Message{Topic: event.Topic(b.defaults.Topic), Name: cmp.Or(as.Name, b.defaults.Name), Key: b.defaults.Key, Lease: b.defaults.Lease, Data: event.Data{Text: e.Data}}
 		return m, b.number, m.Validate()
 	}
 	return event.Message{}, 0, errEndMark

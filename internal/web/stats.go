@@ -20,6 +20,7 @@ const (
 	BodyRaw    = "raw"    // the data itself
 	BodyNDJSON = "ndjson" // a message a line
 	BodySSE    = "sse"    // a message an event
+	BodyEnd    = "end"    // the end or cancel of a topic, by an address of its own
 	BodyOther  = "other"  // none of these: refused
 )
 
@@ -65,15 +66,18 @@ func (t *publishCounts) message(body, outcome string, n int) {
 	t.messages[Messages{body, outcome}] += uint64(n)
 }
 
-// countRequest counts a publish when it has been answered.
-func (s *Server) countRequest(c *gin.Context) {
-	c.Next()
-	if c.Request.Method != http.MethodPost {
-		return
+// countRequests counts publishes when they have been answered, by their kind of
+// body.
+func (s *Server) countRequests(body func(http.Header) string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Next()
+		if c.Request.Method != http.MethodPost {
+			return
+		}
+		s.counts.mu.Lock()
+		defer s.counts.mu.Unlock()
+		s.counts.requests[Requests{body(c.Request.Header), c.Writer.Status()}]++
 	}
-	s.counts.mu.Lock()
-	defer s.counts.mu.Unlock()
-	s.counts.requests[Requests{bodyOf(c.Request.Header), c.Writer.Status()}]++
 }
 
 // PublishStats returns what was counted.
@@ -83,10 +87,9 @@ func (s *Server) PublishStats() PublishStats {
 	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count()}
 }
 
-// store hands messages of one request to the bus, and counts what becomes of
-// them.
-func (s *Server) store(ctx context.Context, h http.Header, messages []event.Message) ([]event.Receipt, error) {
-	body := bodyOf(h)
+// store hands messages of one request with that kind of body to the bus, and
+// counts what becomes of them.
+func (s *Server) store(ctx context.Context, body string, messages []event.Message) ([]event.Receipt, error) {
 	receipts, err := s.bus.Publish(ctx, messages)
 	if err != nil {
 		n := len(messages)

@@ -21,6 +21,7 @@ type topicState struct {
 	Topic       event.Topic `json:"topic"`
 	Kind        string      `json:"kind"`
 	State       string      `json:"state"`
+	Status      string      `json:"status,omitempty"` // how it ended
 	Retained    int         `json:"retained"`
 	FirstID     string      `json:"first_id,omitempty"`
 	LastID      string      `json:"last_id"`
@@ -33,8 +34,11 @@ type topicPage struct {
 }
 
 func (s *Server) topicState(i event.TopicInfo) topicState {
-	state := topicState{Topic: i.Topic, Kind: "log", State: "open", Retained: i.Retained,
+	state := topicState{Topic: i.Topic, Kind: i.Kind.String(), State: "open", Status: string(i.Status), Retained: i.Retained,
 		LastID: i.Last.String(), Subscribers: s.hub.Subscribers(i.Topic)}
+	if i.Status != "" {
+		state.State = "ended"
+	}
 	if i.Retained > 0 {
 		state.FirstID = i.First.String()
 	}

@@ -9,11 +9,11 @@ import (
 )
 
 type topicState struct {
-	Topic, Kind, State string
-	Retained           int
-	FirstID            string `json:"first_id"`
-	LastID             string `json:"last_id"`
-	Subscribers        int
+	Topic, Kind, State, Status string
+	Retained                   int
+	FirstID                    string `json:"first_id"`
+	LastID                     string `json:"last_id"`
+	Subscribers                int
 }
 
 type topicPage struct {
