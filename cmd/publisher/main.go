@@ -42,6 +42,7 @@ type commands struct {
 
 	Send   send      `cmd:"" group:"Publish" help:"Publish a message, once or again and again."`
 	Pipe   pipe      `cmd:"" group:"Publish" help:"Publish what comes from standard input, for as long as it comes: lines, JSON, a stream of events, a model's answer."`
+	Chat   chatCmd   `cmd:"" group:"Publish" help:"Ask a language model, and publish its answer as it comes."`
 	Quotes quotesCmd `cmd:"" group:"Publish" help:"Publish stock quotes, from a CSV file or made up."`
 	News   news      `cmd:"" group:"Publish" help:"Publish what is new in RSS, Atom and JSON feeds."`
 	End    end       `cmd:"" group:"Publish" help:"End a topic: nothing more can be published to it."`
@@ -58,8 +59,8 @@ func (*commands) Help() string {
 
 "publisher COMMAND --help" tells more of each, with examples.
 
-Results go to standard output, all else to standard error. Ctrl-C ends in order what runs for long: pipe, quotes, news
-and listen then say how far they came. A second one ends it at once.
+Results go to standard output, all else to standard error. Ctrl-C ends in order what runs for long: pipe, chat, quotes,
+news and listen then say how far they came. A second one ends it at once.
 
 Exit codes:
 

@@ -145,31 +145,35 @@ const maxInput = 4 << 20
 
 // data returns what to publish.
 func (s *send) data(std streams) (event.Data, error) {
-	d := event.Data{JSON: s.JSON}
-	if s.Data != nil && *s.Data != "-" {
-		d.Text = *s.Data
-	} else {
-		if isTerminal(std.in) {
-			std.note("publisher: type the data; Ctrl-D at the begin of a line ends it")
-		}
-		body, err := io.ReadAll(io.LimitReader(std.in, maxInput+1))
-		if err != nil {
-			return d, fmt.Errorf("standard input: %w", err)
-		}
-		if len(body) > maxInput {
-			return d, usageError{fmt.Errorf("standard input has over %d MiB, more than a message can hold", maxInput>>20)}
-		}
-		body = bytes.TrimSuffix(body, []byte("\n"))
-		d.Text = string(bytes.TrimSuffix(body, []byte("\r")))
-	}
-	if !s.JSON {
-		return d, nil
+	text, err := given(s.Data, std)
+	d := event.Data{Text: text, JSON: s.JSON}
+	if err != nil || !s.JSON {
+		return d, err
 	}
 	var any json.RawMessage
 	if err := json.Unmarshal([]byte(d.Text), &any); err != nil {
 		return d, usageError{fmt.Errorf("the data is not valid JSON: %w%s", err, place(err))}
 	}
 	return d, nil
+}
+
+// given returns the text of an argument, or, without one, of standard input.
+func given(argument *string, std streams) (string, error) {
+	if argument != nil && *argument != "-" {
+		return *argument, nil
+	}
+	if isTerminal(std.in) {
+		std.note("publisher: type the data; Ctrl-D at the begin of a line ends it")
+	}
+	body, err := io.ReadAll(io.LimitReader(std.in, maxInput+1))
+	if err != nil {
+		return "", fmt.Errorf("standard input: %w", err)
+	}
+	if len(body) > maxInput {
+		return "", usageError{fmt.Errorf("standard input has over %d MiB, more than a message can hold", maxInput>>20)}
+	}
+	body = bytes.TrimSuffix(body, []byte("\n"))
+	return string(bytes.TrimSuffix(body, []byte("\r"))), nil
 }
 
 // place tells where in the data JSON ends to be valid.

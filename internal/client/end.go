@@ -28,7 +28,7 @@ func (c *Client) End(ctx context.Context, t event.Topic, s event.Status) (Ending
 // It can be called again without harm, and of a topic that has ended already it
 // returns how.
 func (c *Client) Cancel(ctx context.Context, t event.Topic) (Ending, error) {
-	return c.end(ctx, t, "cancel", struct{}{}, true)
+	return c.end(ctx, t, "cancel", nil, true)
 }
 
 func (c *Client) end(ctx context.Context, t event.Topic, how string, body any, again bool) (Ending, error) {

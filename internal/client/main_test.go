@@ -49,6 +49,7 @@ func publish(t *testing.T, c *client.Client, messages ...event.Message) {
 type listening struct {
 	events chan client.Event
 	gaps   chan client.Gap
+	ends   chan client.End
 	states chan client.State
 	stop   func() (cursor string, err error) // ends it and returns its answer
 	done   chan struct{}
@@ -57,7 +58,7 @@ type listening struct {
 func listen(t *testing.T, c *client.Client, o client.ListenOptions) *listening {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	l := &listening{events: make(chan client.Event, 10_000), gaps: make(chan client.Gap, 100),
-		states: make(chan client.State, 1000), done: make(chan struct{})}
+		ends: make(chan client.End, 100), states: make(chan client.State, 1000), done: make(chan struct{})}
 	var cursor string
 	var err error
 	go func() {
@@ -65,6 +66,7 @@ func listen(t *testing.T, c *client.Client, o client.ListenOptions) *listening {
 		cursor, err = c.Listen(ctx, o, client.Handler{
 			Event: func(e client.Event) error { l.events <- e; return nil },
 			Gap:   func(g client.Gap) error { l.gaps <- g; return nil },
+			End:   func(e client.End) error { l.ends <- e; return nil },
 			State: func(s client.State) { l.states <- s },
 		})
 	}()

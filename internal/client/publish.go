@@ -106,15 +106,17 @@ func newDocument(m event.Message) (document, error) {
 	return doc, nil
 }
 
-// post sends a body to an address and decodes the answer into result. If the request may
+// post sends a body, or nil for none, to an address and decodes the answer into result. If the request may
 // come again without harm, the transport sends it once more by itself when it
 // took a connection that the hub had closed just then.
 func (c *Client) post(ctx context.Context, to string, body any, again bool, result any) error {
 	var encoded bytes.Buffer
-	e := json.NewEncoder(&encoded)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(body); err != nil {
-		return err
+	if body != nil {
+		e := json.NewEncoder(&encoded)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(body); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout,
 		fmt.Errorf("no answer in %v: %w", c.timeout, context.DeadlineExceeded))
