@@ -83,6 +83,17 @@ type note struct {
 // isGap reports whether it says that something is gone.
 func (n note) isGap() bool { return n.line < 0 && n.end == "" }
 
+func (n note) String() string {
+	what := fmt.Sprint("line ", n.line)
+	switch {
+	case n.isGap():
+		what = "a gap"
+	case n.end != "":
+		what = fmt.Sprint("the end, ", n.end, ",")
+	}
+	return fmt.Sprintf("%s at %v of epoch %d", what, n.at.Position, n.at.Epoch.Number)
+}
+
 // reader is who reads an answer: a browser, in effect.
 type reader struct {
 	name string

@@ -82,8 +82,8 @@ type hearing struct {
 func (q *inquest) hear(who string, list []note, history bool) {
 	h := &hearing{inquest: q, who: who, had: map[int]int{}, list: list, history: history, highest: -1, gap: -1}
 	for i, n := range list {
-		if i > 0 && !q.after(n.at, list[i-1].at) {
-			q.Fault(&q.Disordered, "%s: what stands at %v came behind %v", who, n.at.Position, list[i-1].at.Position)
+		if i > 0 && !q.after(n, list[i-1]) {
+			q.Fault(&q.Disordered, "%s: %v came behind %v", who, n, list[i-1])
 		}
 		switch {
 		case n.isGap():
@@ -102,10 +102,15 @@ func (q *inquest) hear(who string, list []note, history bool) {
 	h.complete()
 }
 
-// after reports whether p stands after c.
-func (q *inquest) after(p, c event.Cursor) bool {
-	if q.lossy && p.Epoch != c.Epoch {
+// after reports whether one note stands after another. What the store lost last
+// may be what the reader had last: so a gap may stand at the very place.
+func (q *inquest) after(n, before note) bool {
+	p, c := n.at, before.at
+	switch {
+	case q.lossy && p.Epoch != c.Epoch:
 		return p.Epoch.Number > c.Epoch.Number
+	case q.lossy && n.isGap():
+		return !c.Position.After(p.Position)
 	}
 	return p.Position.After(c.Position) && p.Epoch.Number >= c.Epoch.Number
 }
