@@ -10,6 +10,7 @@ import (
 // Stats is what a hub has counted since it began, and how it stands.
 type Stats struct {
 	Topics    int           // that have a log here
+	Selectors int           // the same of them
 	LogBytes  int           // about what all logs take in memory
 	PageBytes int           // the same of the history pages that are shared
 	Lag       time.Duration // of the watermark behind this node's clock, which may differ from the store's
@@ -62,7 +63,7 @@ func (h *Hub) Stats() Stats {
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	s.Topics = len(h.logs)
+	s.Topics, s.Selectors = len(h.logs), len(h.selections.logs)
 	return s
 }
 
