@@ -128,6 +128,7 @@ func (h *Hub) Feed(s event.Stretch) {
 	for _, e := range s.Events {
 		h.append(&frame{event: e}, complete)
 		if e.End != "" {
+			h.counts.end(e.End)
 			h.watches.tell(e.Topic, e.End)
 		}
 	}
