@@ -76,6 +76,9 @@ func (c *chatCmd) Run(hub *client.Client, std streams) error {
 	if err != nil {
 		return err
 	}
+	if prompt == "" {
+		return usageError{errors.New("the prompt is empty")}
+	}
 	p := newProgress(std, c.Quiet)
 	asker, err := chat.New(hub, chat.Options{BaseURL: c.BaseURL, Key: key, Model: c.Model, API: chat.API(c.API),
 		Coalesce: c.Coalesce, Lease: time.Duration(c.Lease), Stall: c.Stall, Patience: c.Patience, Progress: p.tell})

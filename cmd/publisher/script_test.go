@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tickertape/internal/event"
+	"tickertape/internal/fakellm"
 	"tickertape/internal/nodetest"
 	"tickertape/internal/stream"
 )
@@ -59,6 +60,7 @@ func TestScripts(t *testing.T) {
 			h := &hubs{tb: tb}
 			h.start("127.0.0.1:0")
 			env.Values[hubsKey{}] = h
+			env.Values[llmKey{}] = new([]*fakellm.Server)
 			env.Setenv("HUB_URL", h.node.URL)
 			env.Setenv("HUB", h.node.URL)
 			env.Setenv("TZ", "UTC")
@@ -74,7 +76,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "hub": hubCommand, "awaits": awaits, "retained": retained, "lossy": lossy, "mute": mute,
-			"interrupts": interrupts, "feeds": feeds, "posts": posts,
+			"interrupts": interrupts, "feeds": feeds, "posts": posts, "llm": llm, "asked": asked, "gone": gone,
 		},
 	})
 }
