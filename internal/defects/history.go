@@ -51,8 +51,8 @@ func ofHistory() []Defect {
 				{historyGo, `	if epochs.Epoch != p.epoch || c.page.Epoch != (event.Epoch{}) && c.page.Epoch != p.epoch {
 		return false, errElsewhere // the feed will come to it
 	}
-	c.page.Epoch, c.page.End = p.epoch, p.state.end
-`, `	c.page.Epoch, c.page.End = epochs.Epoch, p.state.end
+	c.page.Epoch = p.epoch
+`, `	c.page.Epoch = epochs.Epoch
 `},
 			},
 			Cases: []string{"reads-astray"},
