@@ -37,7 +37,7 @@ type Edit struct {
 
 // All returns the table.
 func All() []Defect {
-	return slices.Concat(ofHub(), ofHistory(), ofFeed(), ofLane(), ofEpochs(), ofStreamsIn())
+	return slices.Concat(ofHub(), ofHistory(), ofFeed(), ofLane(), ofEpochs(), ofStreamsIn(), ofEnds())
 }
 
 // Named returns the defects with the names, in their order.

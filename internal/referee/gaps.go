@@ -14,7 +14,7 @@ func (c *court) checkComplete(v *view) {
 			c.checkMissing(v, topic)
 		}
 		if c.allowed[topic] == MustLose && !v.told(topic) {
-			c.fault(&c.Lost, "%s: was told of no gap of %s", v.Name, topic)
+			c.Fault(&c.Lost, "%s: was told of no gap of %s", v.Name, topic)
 		}
 	}
 }
@@ -32,11 +32,11 @@ func (c *court) checkMissing(v *view, topic event.Topic) {
 		gap, told := c.toldOf(v, h)
 		switch {
 		case !told:
-			c.fault(&c.Lost, "%s never came, and no gap was told", what)
+			c.Fault(&c.Lost, "%s never came, and no gap was told", what)
 		case h.kept && gap.Reason != event.BadCursor:
-			c.fault(&c.Lost, "%s never came; a gap was told (%s), but the store has it", what, gap.Reason)
+			c.Fault(&c.Lost, "%s never came; a gap was told (%s), but the store has it", what, gap.Reason)
 		case c.allowed[topic] == NoLoss:
-			c.fault(&c.Other, "%s is gone, as a gap said (%s)", what, gap.Reason)
+			c.Fault(&c.Other, "%s is gone, as a gap said (%s)", what, gap.Reason)
 		}
 	}
 }
@@ -121,9 +121,9 @@ func (c *court) checkGaps(v *view) {
 		end := g.resumed.Position
 		switch {
 		case !c.justified(v, g):
-			c.fault(&c.FalseGaps, "%s: a gap of %s (%s) up to %v where nothing is missing", v.Name, g.Topic, g.Reason, end)
+			c.Fault(&c.FalseGaps, "%s: a gap of %s (%s) up to %v where nothing is missing", v.Name, g.Topic, g.Reason, end)
 		case c.allowed[g.Topic] == NoLoss:
-			c.fault(&c.Other, "%s: a gap of %s (%s) up to %v where nothing may be lost", v.Name, g.Topic, g.Reason, end)
+			c.Fault(&c.Other, "%s: a gap of %s (%s) up to %v where nothing may be lost", v.Name, g.Topic, g.Reason, end)
 		}
 		// Another connection may lead to a hub that still has some of it.
 		for _, s := range v.events[g.behind:min(g.upto, len(v.events))] {
@@ -131,7 +131,7 @@ func (c *court) checkGaps(v *view) {
 				continue
 			}
 			if !c.behind(s.at, g.resumed) {
-				c.fault(&c.Disordered, "%s: %d of %s at %v came behind a gap that reaches from %v up to %v (%s)",
+				c.Fault(&c.Disordered, "%s: %d of %s at %v came behind a gap that reaches from %v up to %v (%s)",
 					v.Name, s.number, g.Topic, s.at, g.after.Position, end, g.Reason)
 			}
 			break

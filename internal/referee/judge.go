@@ -106,7 +106,7 @@ func newCourt(l *Ledger, allowed Gaps) *court {
 		c.lossy = c.lossy || loss != NoLoss
 	}
 	for _, o := range odd {
-		c.fault(&c.Other, "%s", o)
+		c.Fault(&c.Other, "%s", o)
 	}
 	for i, e := range entries {
 		c.events[i] = happening{number: int32(i), at: e.at}
@@ -143,7 +143,7 @@ func (c *court) checkLeft() {
 		h := &c.events[i]
 		left := c.entries[h.number].left
 		if at := h.at.position.Time(); h.at != (place{}) && !left.IsZero() && at.Sub(left) > measured {
-			c.fault(&c.Other, "publish %d was stored %v after its publisher was told that nobody knows", h.number, at.Sub(left))
+			c.Fault(&c.Other, "publish %d was stored %v after its publisher was told that nobody knows", h.number, at.Sub(left))
 		}
 	}
 }
@@ -179,7 +179,7 @@ func (c *court) checkPublishers() {
 		}
 		last[life] = i
 		if ok && !c.after(h.at, c.events[before].at) {
-			c.fault(&c.Disordered, "publisher %d: %d stands at %v, not behind %d at %v", e.publisher, n, h.at, c.events[before].number, c.events[before].at)
+			c.Fault(&c.Disordered, "publisher %d: %d stands at %v, not behind %d at %v", e.publisher, n, h.at, c.events[before].number, c.events[before].at)
 		}
 	}
 }

@@ -22,10 +22,20 @@ func (v *Verdict) Clean() bool {
 	return v.Lost+v.Doubled+v.Disordered+v.FalseGaps+v.Other == 0
 }
 
-// fault counts one more in one of the verdict's own counters.
-func (v *Verdict) fault(counter *int, format string, args ...any) {
+// Fault counts one more in one of the verdict's own counters.
+func (v *Verdict) Fault(counter *int, format string, args ...any) {
 	*counter++
 	if len(v.Faults) < maxFaults {
 		v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
 	}
+}
+
+// Join adds what went wrong elsewhere.
+func (v *Verdict) Join(w Verdict) {
+	v.Lost += w.Lost
+	v.Doubled += w.Doubled
+	v.Disordered += w.Disordered
+	v.FalseGaps += w.FalseGaps
+	v.Other += w.Other
+	v.Faults = append(v.Faults, w.Faults[:min(len(w.Faults), max(0, maxFaults-len(v.Faults)))]...)
 }

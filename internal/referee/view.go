@@ -20,14 +20,14 @@ func (x *Listener) view() *view {
 func (c *court) hear(v *view) {
 	c.turn++
 	for _, o := range v.odd {
-		c.fault(&c.Other, "%s: %s", v.Name, o)
+		c.Fault(&c.Other, "%s: %s", v.Name, o)
 	}
 	last := placeOf(v.start)
 	for _, s := range v.events {
 		if !c.after(s.at, last) {
-			c.fault(&c.Disordered, "%s: %d came at %v, behind %v", v.Name, s.number, s.at, last)
+			c.Fault(&c.Disordered, "%s: %d came at %v, behind %v", v.Name, s.number, s.at, last)
 		} else if c.fell(s.at, last) {
-			c.fault(&c.Disordered, "%s: %d came at %v, far below %v", v.Name, s.number, s.at, last)
+			c.Fault(&c.Disordered, "%s: %d came at %v, far below %v", v.Name, s.number, s.at, last)
 		}
 		last = s.at
 		if began, ok := c.began[s.at.epoch]; !ok || began.After(s.at.position) {
@@ -37,13 +37,13 @@ func (c *court) hear(v *view) {
 		i, fits := c.locate(s)
 		switch {
 		case e.topic != v.Topics[s.topic]:
-			c.fault(&c.Other, "%s: %d came of %s and was published to %s", v.Name, s.number, v.Topics[s.topic], e.topic)
+			c.Fault(&c.Other, "%s: %d came of %s and was published to %s", v.Name, s.number, v.Topics[s.topic], e.topic)
 		case c.had[i] == c.turn:
-			c.fault(&c.Doubled, "%s: %d came twice", v.Name, s.number)
+			c.Fault(&c.Doubled, "%s: %d came twice", v.Name, s.number)
 		case !fits:
-			c.fault(&c.Doubled, "%s: %d came at %v, and for others it stands at %v", v.Name, s.number, s.at, c.events[i].at)
+			c.Fault(&c.Doubled, "%s: %d came at %v, and for others it stands at %v", v.Name, s.number, s.at, c.events[i].at)
 		case e.outcome == notStored:
-			c.fault(&c.Other, "%s: %d came, and its publisher was told that it is not stored", v.Name, s.number)
+			c.Fault(&c.Other, "%s: %d came, and its publisher was told that it is not stored", v.Name, s.number)
 		}
 		c.had[i] = c.turn
 		c.events[i].kept = c.events[i].kept || v.Late

@@ -26,6 +26,9 @@ type Case struct {
 	Redis []string // arguments of redis-server
 	Hub   []string // environment of the hubs, like "HUB_RETAIN_AGE=5s"
 
+	// Config is what the hubs' configuration file says.
+	Config string
+
 	// Age is how long events are kept. A day.
 	Age time.Duration
 
@@ -72,7 +75,7 @@ func (c *Case) reasons() []event.Reason {
 // Cases returns those of one fault each, in the order of the table.
 func Cases() []Case {
 	return slices.Concat(on(onRedis, redisCases()), on(onRedis|onWays, wayCases()), on(onRedis|onWays, failoverCases()), on(onRedis, haCases()),
-		on(onHubs, hubCases()), on(onClients|onHubs, clientCases()), on(onAll, readerCases()), seamCases(), witnessCases())
+		on(onHubs, hubCases()), on(onClients|onHubs, clientCases()), on(onAll, readerCases()), seamCases(), witnessCases(), endCases())
 }
 
 // Scale is how much a run does. Size and Follow have defaults.

@@ -78,4 +78,5 @@ func (r *Run) report(row *Row) {
 			row.Gaps[reason] += count
 		}
 	}
+	r.found.report(row)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -35,6 +37,7 @@ type Run struct {
 	press    *press
 	notes    []string
 	owned    []event.Topic // topics of the case's own
+	found    *found        // what readers of the case's own had
 	spared   *Hub          // never ended
 	late     int           // by how many hours the clock of the present Redis is behind
 	paired   bool          // the case's fault is two
@@ -88,7 +91,7 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	t.Helper()
 	seed = c.of(seed)
 	r := &Run{T: t, Rand: drawn(seed, forFaults), Ledger: referee.NewLedger(cmp.Or(s.Size, 50)), Topics: topics(s.Topics),
-		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, patience: patience, end: time.Now().Add(c.limit())}
+		Moments: moments(drawn(seed, forMoments), s.Events, s.Faults), scale: s, found: &found{}, patience: patience, end: time.Now().Add(c.limit())}
 	env := c.Hub
 	if c.Unaware {
 		r.Ledger.Unaware()
@@ -96,6 +99,9 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 	if c.Age > 0 {
 		r.Ledger.KeepFor(c.Age)
 		env = append(slices.Clone(env), "HUB_RETAIN_AGE="+c.Age.String())
+	}
+	if c.Config != "" {
+		env = append(slices.Clone(env), "HUB_CONFIG="+written(t, c.Config))
 	}
 	r.Cluster = Start(t, Options{Program: program, Store: c.Store, Redis: c.Redis, Env: env})
 	r.Reader = r.Client(client.Options{})
@@ -119,6 +125,16 @@ func newRun(t testing.TB, c Case, program string, s Scale, seed uint64) *Run {
 		return true
 	})
 	return r
+}
+
+// written returns a file with the text, which is gone after the test.
+func written(t testing.TB, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "tickertape.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // moments draws how a number of messages is parted by faults.

@@ -65,7 +65,7 @@ func within(cases []Case, c Case) (some []Case) {
 		return slices.ContainsFunc(of, func(v string) bool { return !slices.Contains(all, v) })
 	}
 	for _, x := range cases {
-		if x.Store == c.Store && x.Age == c.Age && x.Unaware == c.Unaware && x.Dense == c.Dense && x.Reasons == nil && !strange(x.Redis, c.Redis) && !strange(x.Hub, c.Hub) {
+		if x.Store == c.Store && x.Age == c.Age && x.Unaware == c.Unaware && x.Dense == c.Dense && x.Config == c.Config && x.Reasons == nil && !strange(x.Redis, c.Redis) && !strange(x.Hub, c.Hub) {
 			some = append(some, x)
 		}
 	}

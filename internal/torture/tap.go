@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -15,6 +16,7 @@ import (
 type tap struct {
 	piece  int           // bytes that one read takes at most
 	every  time.Duration // from read to read; 0: nothing is read
+	room   int           // bytes that the kernel keeps of what is not read, about; 0: as it likes
 	opened chan struct{}
 }
 
@@ -42,6 +44,11 @@ func (x *tap) dial(ctx context.Context, network, addr string) (net.Conn, error) 
 	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
+	}
+	if x.room > 0 {
+		if err := conn.(*net.TCPConn).SetReadBuffer(x.room); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
 	}
 	return &tappedConn{Conn: conn, tap: x, closed: make(chan struct{})}, nil
 }

@@ -1,0 +1,55 @@
+//go:build unix
+
+package main_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// brake slows down what its connections read.
+type brake struct {
+	once sync.Once
+	off  chan struct{}
+}
+
+func newBrake() *brake { return &brake{off: make(chan struct{})} }
+
+// release takes the brake off for good.
+func (b *brake) release() { b.once.Do(func() { close(b.off) }) }
+
+// dial connects, with little room in the kernel for what is not read.
+func (b *brake) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		return nil, err
+	}
+	return &slowConn{Conn: conn, brake: b}, nil
+}
+
+// slowConn takes slowRate bytes a second.
+type slowConn struct {
+	net.Conn
+	brake *brake
+}
+
+// Read takes its time for what it returns.
+func (c *slowConn) Read(p []byte) (int, error) {
+	select {
+	case <-c.brake.off:
+		return c.Conn.Read(p)
+	default:
+	}
+	n, err := c.Conn.Read(p[:min(len(p), slowRate/10)])
+	select {
+	case <-c.brake.off:
+	case <-time.After(time.Duration(n) * time.Second / slowRate): // a rate, not a condition
+	}
+	return n, err
+}
