@@ -24,7 +24,7 @@ func ephemeralIsNotKept(t *testing.T, open Open) {
 		if r.Cursor != e.Cursor() {
 			t.Errorf("%q was told to be at %v, but is at %v", e.Data.Text, r.Cursor.Position, e.Position)
 		}
-		if of := e.Topic == "log"; !of && (e.Kind != event.KindEphemeral || e.Prev != event.Position{} || r.Life != event.Position{}) || of && e.Kind != event.KindLog {
+		if of := e.Topic == "log"; !of && (e.Kind != event.KindEphemeral || e.Prev != event.Position{}) || of && e.Kind != event.KindLog {
 			t.Errorf("%+v, with the receipt %+v", e, r)
 		}
 	}

@@ -27,9 +27,6 @@ func anyPublisherKeepsTheRules(t *testing.T, open Open) {
 		author := &author{rt: rt, run: run}
 		for range rapid.IntRange(1, 12).Draw(rt, "calls") {
 			batch := author.batch()
-			for i := range batch {
-				m.nameLife(rt, &batch[i])
-			}
 			bus := nodes[rapid.IntRange(0, 1).Draw(rt, "node")]
 			receipts, err := bus.Publish(rt.Context(), batch)
 			m.expect(rt, batch, receipts, err)
@@ -47,7 +44,6 @@ type model struct {
 }
 
 type believed struct {
-	life   event.Position
 	status event.Status
 	cells  map[string]bool // of a table
 }
@@ -59,16 +55,6 @@ func (m *model) clone() model {
 		c.topics[name] = topic
 	}
 	return c
-}
-
-// nameLife has some messages name a life, the right one or not.
-func (m *model) nameLife(rt *rapid.T, message *event.Message) {
-	switch rapid.IntRange(0, 9).Draw(rt, "life") {
-	case 0:
-		message.Life = event.Position{MS: 1, Seq: 1}
-	case 1, 2:
-		message.Life = m.topics[message.Topic].life
-	}
 }
 
 // expect holds an answer against the model, and learns from it.
@@ -88,18 +74,9 @@ func (m *model) expect(rt *rapid.T, batch []event.Message, receipts []event.Rece
 	}
 	seen := maps.Clone(m.keyed)
 	for i, r := range receipts {
-		topic := after.topics[batch[i].Topic]
 		again := batch[i].IdempotencyKey != "" && seen[name(batch[i])]
 		seen[name(batch[i])] = true
-		if topic.life.IsZero() && !again && m.rules.Of(batch[i].Topic).Kind != event.KindEphemeral {
-			topic.life = r.Life
-			after.topics[batch[i].Topic] = topic
-		}
-		want := event.Receipt{Topic: batch[i].Topic, Cursor: r.Cursor, Duplicate: again, Life: topic.life}
-		if again {
-			want.Life = event.Position{}
-		}
-		if r != want {
+		if want := (event.Receipt{Topic: batch[i].Topic, Cursor: r.Cursor, Duplicate: again}); r != want {
 			rt.Fatalf("%+v: message %d got %+v, want %+v", batch, i, r, want)
 		}
 	}
@@ -131,10 +108,7 @@ func (m *model) publish(batch []event.Message) (int, error) {
 
 func (m *model) take(message event.Message) error {
 	topic := m.topics[message.Topic]
-	switch {
-	case message.Life != event.Position{} && message.Life != topic.life:
-		return &event.EndedError{Topic: message.Topic}
-	case topic.status != "":
+	if topic.status != "" {
 		return &event.EndedError{Topic: message.Topic, Status: topic.status}
 	}
 	if rule := m.rules.Of(message.Topic); rule.Kind == event.KindLatest && !message.EndOnly {

@@ -23,7 +23,7 @@ func anySenderDoublesNothing(t *testing.T, open Open) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
 		s := &sender{rt: rt, nodes: nodes, run: run, top: map[event.Topic]event.Message{},
-			at: map[event.Message]event.Cursor{}, life: map[event.Topic]event.Position{}}
+			at: map[event.Message]event.Cursor{}}
 		s.draw()
 		for s.acked < len(s.messages) {
 			s.step()
@@ -43,7 +43,6 @@ type sender struct {
 	next int                            // the first one that the bus has not taken
 	top  map[event.Topic]event.Message  // the highest one taken
 	at   map[event.Message]event.Cursor // what was taken, and where it is
-	life map[event.Topic]event.Position // of the topics that took something
 }
 
 // draw makes up the messages. Their topics are this run's own.
@@ -93,17 +92,14 @@ func (s *sender) refused(bus hub.Bus, batch []event.Message) {
 // check holds the receipt of message i against the model.
 func (s *sender) check(i int, r event.Receipt) {
 	m := s.messages[i]
-	want := event.Receipt{Topic: m.Topic, Cursor: r.Cursor, Life: s.life[m.Topic]}
-	if want.Life.IsZero() {
-		want.Life = r.Cursor.Position
-	}
+	want := event.Receipt{Topic: m.Topic, Cursor: r.Cursor}
 	if i < s.next {
 		want = event.Receipt{Topic: m.Topic, Duplicate: true}
 		if s.top[m.Topic] == m {
 			want.Cursor = s.at[m]
 		}
 	} else {
-		s.next, s.top[m.Topic], s.at[m], s.life[m.Topic] = i+1, m, r.Cursor, want.Life
+		s.next, s.top[m.Topic], s.at[m] = i+1, m, r.Cursor
 	}
 	if r != want || !r.Duplicate && r.Cursor == (event.Cursor{}) {
 		s.rt.Fatalf("message %d: got %+v, want %+v", i, r, want)

@@ -65,9 +65,6 @@ type Receipt struct {
 	// Duplicate says that the message was stored before; Cursor is that
 	// one's, or zero if the bus does not know it any more.
 	Duplicate bool
-	// Life names the life of the topic that the message is in: the position at
-	// which that began. Zero for a Duplicate and for an ephemeral topic.
-	Life Position
 }
 
 // Range asks for a part of a topic's history: the events behind After, up to

@@ -105,7 +105,7 @@ func TestDigestTellsEndsApart(t *testing.T) {
 		}
 		seen[m.Digest()] = m
 		retry := m
-		retry.Lease, retry.Life, retry.Producer, retry.Seq = time.Hour, event.Position{MS: 1}, "p", 7
+		retry.Lease, retry.Producer, retry.Seq = time.Hour, "p", 7
 		if retry.Digest() != m.Digest() {
 			t.Errorf("%+v has another digest than %+v", retry, m)
 		}

@@ -40,13 +40,10 @@ var (
 // EndedError says that a topic takes no messages any more.
 type EndedError struct {
 	Topic  Topic
-	Status Status // how it ended; empty if it is the message's life that is over, and nobody knows how
+	Status Status // how it ended
 }
 
 func (e *EndedError) Error() string {
-	if e.Status == "" {
-		return fmt.Sprintf("the life of topic %q that this belongs to is over", e.Topic)
-	}
 	return fmt.Sprintf("topic %q has ended: %s", e.Topic, e.Status)
 }
 

@@ -49,11 +49,6 @@ type Message struct {
 	// one on; when it runs out, the topic ends as ProducerLost. A message
 	// without one renews the lease that the topic has.
 	Lease time.Duration
-	// Life is the life of the topic that the message belongs to, as receipts
-	// say it; zero: whichever it is in. A message for another life, or for a
-	// topic that the store does not know any more, is refused: an old producer
-	// does not write into what is not its own.
-	Life Position
 }
 
 // Validate reports the first thing that is wrong with m: an InvalidError, or

@@ -85,8 +85,7 @@ import (
 // topic is refused with an *event.EndedError, and so is all of its Publish, but
 // for what was taken before: a retry by its key or number has its receipt. An ended
 // topic takes messages again, in a new life, when everything of it has expired and
-// it was dropped from the books. A message that names a Life is refused if the
-// topic is not in that life.
+// it was dropped from the books.
 //
 // Leases. A topic with a lease that is without a message for so long, by the
 // store's clock, ends as ProducerLost, once, whichever node notices; a message that

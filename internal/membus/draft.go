@@ -96,10 +96,7 @@ func (b *Bus) draft(name event.Topic, now time.Time) *draft {
 
 // take adds a message, or says why its topic refuses it.
 func (d *draft) take(m event.Message, events []event.Event, maxBytes int) error {
-	switch {
-	case m.Life != event.Position{} && m.Life != d.topic.life:
-		return &event.EndedError{Topic: m.Topic}
-	case d.status != "":
+	if d.status != "" {
 		return &event.EndedError{Topic: m.Topic, Status: d.status}
 	}
 	for _, e := range events {

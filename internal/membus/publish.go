@@ -52,7 +52,7 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 			taken := b.take(m, plan.events[i], plan.drafts[m.Topic].topic, now)
 			events = append(events, taken...)
 			last := taken[len(taken)-1]
-			receipt = event.Receipt{Topic: m.Topic, Cursor: last.Cursor(), Life: plan.drafts[m.Topic].topic.life}
+			receipt = event.Receipt{Topic: m.Topic, Cursor: last.Cursor()}
 			if m.IdempotencyKey != "" {
 				b.bytes += b.keys.remember(claims[i], receipt.Cursor, now.Add(b.options.RememberKeys))
 			}

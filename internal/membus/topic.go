@@ -12,7 +12,6 @@ import (
 type topic struct {
 	name   event.Topic
 	rule   event.Rule
-	life   event.Position // of its first event; zero: it had none yet
 	last   event.Position // of the newest event ever
 	gone   event.Gap      // about the newest event that is not kept any more
 	kept   []entry        // kept[:head] is cut off
@@ -72,9 +71,6 @@ func (t *topic) entries() []entry { return t.kept[t.head:] }
 func (t *topic) append(e event.Event) (added int) {
 	if t.rule.Kind == event.KindLatest && e.End == "" {
 		added -= t.supersede(e)
-	}
-	if t.life.IsZero() {
-		t.life = e.Position
 	}
 	if e.End != "" {
 		t.end = &e

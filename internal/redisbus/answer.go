@@ -92,8 +92,8 @@ func (r *answerReader) refusal(g *group, verdict string) error {
 	return &event.ItemError{Index: i, Err: err}
 }
 
-// receipt reads "<position>/<life>", of an ephemeral topic only "<position>", of a
-// duplicate "<epoch>@<position>", or "old" where that is not known.
+// receipt reads "<position>", or of a duplicate "<epoch>@<position>", or "old"
+// where that is not known.
 func (r *answerReader) receipt(t event.Topic, epoch event.Epoch) event.Receipt {
 	word := r.next()
 	if word == "old" {
@@ -108,17 +108,11 @@ func (r *answerReader) receipt(t event.Topic, epoch event.Epoch) event.Receipt {
 			r.err = err
 		}
 	}
-	receipt := event.Receipt{Topic: t, Duplicate: duplicate}
-	at, life, lives := strings.Cut(at, "/")
 	p, err := event.ParsePosition(at)
-	if err == nil && lives {
-		receipt.Life, err = event.ParsePosition(life)
-	}
 	if err != nil {
 		r.err = errAnswer
 	}
-	receipt.Cursor = event.Cursor{Epoch: epoch, Position: p}
-	return receipt
+	return event.Receipt{Topic: t, Cursor: event.Cursor{Epoch: epoch, Position: p}, Duplicate: duplicate}
 }
 
 func (r *answerReader) next() string {

@@ -88,7 +88,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	for _, g := range c.groups {
 		a.args = append(a.args, g.count(), s.inRedis(g.deadline).UnixMilli(), g.follows())
 		for _, m := range g.messages {
-			a.args = append(a.args, topics[m.Topic], messageKind(m), m.Name, m.Key, m.Data.Text, lifeOf(m))
+			a.args = append(a.args, topics[m.Topic], messageKind(m), m.Name, m.Key, m.Data.Text, outlook(m))
 			more.once(&a, k, m)
 			more.seq(&a, k, m)
 		}
@@ -96,7 +96,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), "", 0, 0)
 		}
 		for _, x := range g.lapses {
-			a.args = append(a.args, topics[x.topic], lapseKind, "", "", "", string(event.ProducerLost)+"/0/", 0, 0)
+			a.args = append(a.args, topics[x.topic], lapseKind, "", "", "", string(event.ProducerLost)+"/0", 0, 0)
 		}
 	}
 	return a
@@ -126,16 +126,13 @@ func messageKind(m event.Message) string {
 	return textKind
 }
 
-// lifeOf returns what a message says of its topic's life, as the script has it.
-func lifeOf(m event.Message) string {
-	if m.End == "" && m.Lease == 0 && m.Life.IsZero() {
+// outlook returns what a message says of how its topic goes on, as the script has
+// it.
+func outlook(m event.Message) string {
+	if m.End == "" && m.Lease == 0 {
 		return ""
 	}
-	life := ""
-	if !m.Life.IsZero() {
-		life = m.Life.String()
-	}
-	return fmt.Sprintf("%s/%d/%s", m.End, m.Lease.Milliseconds(), life)
+	return fmt.Sprintf("%s/%d", m.End, m.Lease.Milliseconds())
 }
 
 // moreKeys adds the keys of what is remembered of messages, and numbers them,

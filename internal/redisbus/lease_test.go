@@ -102,7 +102,7 @@ func TestLeaseOverAFailover(t *testing.T) {
 	next.Must("REPLICAOF", "NO", "ONE")
 	proxy.Refuse(false)
 	back := nowIn(t, bus)
-	renewed := sent(t, bus, event.Message{Data: event.Data{Text: "y"}, Life: r.Life})[0].Cursor.Position.Time()
+	renewed := sent(t, bus, event.Message{Data: event.Data{Text: "y"}})[0].Cursor.Position.Time()
 	at := untilLost(t, bus)
 	if at.Sub(renewed) < event.MinLease {
 		t.Errorf("it ended %v after a message, %v after the failover", at.Sub(renewed), at.Sub(back))

@@ -88,10 +88,10 @@ func (s *Server) publishStream(c *gin.Context, kind bodyKind, refused error) {
 	}
 	if err == nil {
 		defer s.intakes.leave(in)
-		topics := newLives(s.hub, in)
-		defer topics.end()
+		watch := newWatch(s.hub, in)
+		defer watch.end()
 		body.read(in, from)
-		err = s.publishChunks(c, in, ingest{numbers, from.unit(), topics}, t)
+		err = s.publishChunks(c, in, ingest{numbers, from.unit(), watch}, t)
 		in.close(err)
 	}
 	body.settle(errors.Is(err, io.EOF))
@@ -133,7 +133,7 @@ func streamSource(c *gin.Context, kind bodyKind, refused error) (source, sequenc
 type ingest struct {
 	numbers sequence
 	unit    string
-	topics  *lives
+	watch   *watch
 }
 
 // publishChunks publishes until the stream is over, and returns why.
@@ -160,10 +160,9 @@ func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) er
 	if numbers.producer != "" {
 		next.messages[0].Follows = t.epoch
 	}
-	g.topics.bind(next.messages)
+	g.watch.extend(next.messages)
 	receipts, err := s.publishSome(c, next.messages)
 	if err == nil {
-		g.topics.learn(receipts)
 		t.add(receipts)
 		return nil
 	}

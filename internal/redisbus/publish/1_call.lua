@@ -24,7 +24,7 @@
 --       then each group: number of its messages, deadline in Redis'
 --       milliseconds, the epoch that it has to be taken in or nothing
 --       then each message: number of its topic, kind, event name, key, data,
---       nothing or "<how it ends the topic>/<milliseconds of its lease>/<life>",
+--       nothing or "<how it ends the topic>/<milliseconds of its lease>",
 --       number of its once key and digest, or only 0, number of its seq key and
 --       seq, or only 0. Both kinds of keys are counted together.
 --       Kinds: t text, j JSON, e nothing but an end; l is no message but the

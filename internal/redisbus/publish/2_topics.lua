@@ -2,16 +2,16 @@
 -- positions go on.
 --
 -- Needs after, text, raise, split and the clock; gives topics, each with last,
--- bytes, first, length, lost, gone and empty, life, ended, status and lease, of a
+-- bytes, first, length, lost, gone and empty, ended, status and lease, of a
 -- table also live, the number of its keys; and ms and seq as the first moment of
 -- what comes.
 
 -- Reads what is known of a topic that is not ephemeral.
 local function read(t)
-  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone', 'kind', 'life', 'ended', 'lease')
+  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone', 'kind', 'ended', 'lease')
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.had, t.cut = meta[7] or '', meta[6] or '0-0'
-  t.life, t.ended, t.lease = meta[8] or nil, meta[9] or nil, meta[10] and tonumber(meta[10])
+  t.ended, t.lease = meta[8] or nil, meta[9] and tonumber(meta[9])
   t.status = t.ended and string.match(t.ended, '^%S+')
   if t.kind == '?' then
     t.kind = t.had

@@ -65,9 +65,7 @@ local function refusal(drafts, m)
     return nil
   end
   local d = draftOf(drafts, t)
-  if m.life ~= '' and m.life ~= t.life then
-    return 'ended:%d:'
-  elseif d.status then
+  if d.status then
     return 'ended:%d:' .. d.status
   end
   local full = t.now and m.kind ~= 'e' and overflow(t, d, m) or nil
@@ -105,10 +103,10 @@ for g = 1, groupCount do
   local claimed, raised, drafts = {}, {}, {}
   for i = 1, count do
     local m = { topic = topics[tonumber(ARGV[at])], kind = ARGV[at + 1], name = ARGV[at + 2], key = ARGV[at + 3],
-      data = ARGV[at + 4], life = '' }
+      data = ARGV[at + 4] }
     if ARGV[at + 5] ~= '' then
-      local ends, lease, life = string.match(ARGV[at + 5], '^([%l_]*)/(%d+)/(.*)$')
-      m.ends, m.lease, m.life = ends ~= '' and ends or nil, lease ~= '0' and tonumber(lease), life
+      local ends, lease = string.match(ARGV[at + 5], '^([%l_]*)/(%d+)$')
+      m.ends, m.lease = ends ~= '' and ends or nil, lease ~= '0' and tonumber(lease)
     end
     at = at + 7
     if ARGV[at - 1] ~= '0' then

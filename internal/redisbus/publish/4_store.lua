@@ -78,9 +78,6 @@ local function store(t, m, kind)
   end
   t.clear, t.last, t.first = false, at, t.first or at
   t.length, t.added, t.touched = t.length + 1, true, true
-  if not t.life then
-    t.life, t.born = at, at
-  end
   if not t.now then
     t.bytes = t.bytes + costOf(m)
   elseif m.key ~= '' then

@@ -87,7 +87,6 @@ local function note(t)
     set('lost:' .. name, t.lost)
   end
   set('kind', t.kind ~= t.had and t.kind)
-  set('life', t.born)
   set('ended', t.ends)
   set('lease', t.leased and string.format('%.0f', t.leased))
   redis.call('HSET', t.meta, unpack(fields))

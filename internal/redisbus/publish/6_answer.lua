@@ -37,7 +37,7 @@ for g = 1, groupCount do
       elseif m.at and m.once then
         redis.call('SET', m.once, m.digest .. epoch .. '@' .. m.at, 'PX', onceMS)
       end
-      words[#words + 1] = m.answer or m.topic.life and m.at .. '/' .. m.topic.life or m.at
+      words[#words + 1] = m.answer or m.at
     end
   end
 end

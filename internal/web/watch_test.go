@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"tickertape/internal/event"
-	"tickertape/internal/hub"
-	"tickertape/internal/membus"
 	"tickertape/internal/nodetest"
 )
 
@@ -101,55 +99,4 @@ func TestStreamEndsTopics(t *testing.T) {
 	if *p.Published != 1 || *p.Item != 1 || p.TopicStatus != "completed" {
 		t.Errorf("%+v", p)
 	}
-}
-
-// livesBus is a bus that notes to which lives messages belong, and gives each
-// topic one of its own.
-type livesBus struct {
-	hub.Bus
-	lives chan string
-}
-
-func (b *livesBus) Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error) {
-	var receipts []event.Receipt
-	for _, m := range messages {
-		b.lives <- fmt.Sprint(m.Topic, " ", m.Life.MS)
-		life := event.Position{MS: uint64(len(m.Topic))}
-		if m.Data.Text == "again" {
-			life = event.Position{}
-		}
-		receipts = append(receipts, event.Receipt{Topic: m.Topic, Life: life, Duplicate: life.IsZero()})
-	}
-	return receipts, nil
-}
-
-// A stream stays in the life that a topic had when it first wrote to it.
-func TestStreamStaysInLife(t *testing.T) {
-	t.Parallel()
-	bus := &livesBus{membus.New(membus.Options{}), make(chan string, 1)}
-	n := startNode(t, nodetest.Options{Over: bus})
-	for _, media := range []string{ndjsonType, sseType} {
-		u := n.upload(t, "?topic=four", media)
-		for i, row := range []struct{ data, want string }{{"again", "four 0"}, {"1", "four 0"}, {"2", "four 4"}, {"again", "four 4"}, {"3", "four 4"}} {
-			if media == sseType {
-				u.send(sseOf(row.data))
-			} else {
-				u.send(fmt.Sprintf("{\"data\":%q}\n", row.data))
-			}
-			if got := <-bus.lives; got != row.want {
-				t.Errorf("%s, message %d belongs to %s, want %s", media, i, got, row.want)
-			}
-		}
-		u.end()
-		u.answer()
-	}
-	u := n.upload(t, "", ndjsonType)
-	for _, row := range []struct{ topic, want string }{{"a", "a 0"}, {"bb", "bb 0"}, {"a", "a 1"}, {"bb", "bb 2"}} {
-		u.send(`{"topic":"` + row.topic + `","data":1}` + "\n")
-		if got := <-bus.lives; got != row.want {
-			t.Errorf("a message belongs to %s, want %s", got, row.want)
-		}
-	}
-	u.end()
-	u.answer()
 }
