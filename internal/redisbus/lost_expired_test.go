@@ -45,6 +45,22 @@ func TestExpiredBeforeALoss(t *testing.T) {
 	read(t, bus, kept, end, gone, next...)
 }
 
+// lose has the server lose an event of topic a, and returns where that is told.
+func lose(t *testing.T, bus *redisbus.Bus, server *redistest.Server) (at event.Position) {
+	t.Helper()
+	server.Save()
+	before := server.Must("HGET", "tt:{0}:meta:a", "lost")
+	tell(t, bus, "a", "lost"+before)
+	server.Kill()
+	server.Restart()
+	eventually(t, "the loss is told", func() bool { return server.Must("HGET", "tt:{0}:meta:a", "lost") != before })
+	at, err := event.ParsePosition(server.Must("HGET", "tt:{0}:meta:a", "lost"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
 // A topic that lost something twice, and an event from before that which has
 // become too old since: that is told as of when it went, apart from the loss.
 func TestTooOldBeforeTwoLosses(t *testing.T) {
@@ -52,27 +68,14 @@ func TestTooOldBeforeTwoLosses(t *testing.T) {
 	server := redistest.Start(t)
 	age := 3 * time.Second
 	bus := openBus(t, redisbus.Options{URL: server.URL, Retention: event.Retention{Age: age}})
-	lose := func() (at event.Position) {
-		server.Save()
-		before := server.Must("HGET", "tt:{0}:meta:a", "lost")
-		tell(t, bus, "a", "lost"+before)
-		server.Kill()
-		server.Restart()
-		eventually(t, "the loss is told", func() bool { return server.Must("HGET", "tt:{0}:meta:a", "lost") != before })
-		at, err := event.ParsePosition(server.Must("HGET", "tt:{0}:meta:a", "lost"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return at
-	}
 	after := func(p event.Position, d time.Duration) func() bool {
 		return func() bool { return time.Since(p.Time()) > d }
 	}
 	kept := position(t, tell(t, bus, "a", "kept")[0])
-	first := lose()
+	first := lose(t, bus, server)
 	eventually(t, "the first event is older than the next", after(kept, age/2))
 	next := position(t, tell(t, bus, "a", "next")[0])
-	second := lose()
+	second := lose(t, bus, server)
 	eventually(t, "the first event is too old", after(kept, age+10*time.Millisecond))
 
 	expired := event.Gap{Position: kept, Since: kept.Add(age), Reason: event.Expired}
@@ -89,4 +92,20 @@ func TestTooOldBeforeTwoLosses(t *testing.T) {
 	if len(page.Events) != 2 || page.Events[1].Position != last || !slices.Equal(page.Gaps, want) {
 		t.Errorf("once that is cut off, it has %+v, want %v, %v and %+v", page, next, last, want)
 	}
+}
+
+// A topic that lost something twice, of which all has expired since: what led up
+// to the first loss went with the rest. Who asked for it when it was there is
+// told, also if he reads only up to there.
+func TestAllExpiredSinceTwoLosses(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	age := time.Hour
+	bus := openBus(t, redisbus.Options{URL: server.URL, Retention: event.Retention{Age: age}})
+	tell(t, bus, "a", "kept")
+	first := lose(t, bus, server)
+	tell(t, bus, "a", "next")
+	lose(t, bus, server)
+	server.Must("DEL", "tt:{0}:log:a") // as it is when the newest is too old
+	read(t, bus, event.Position{}, first, event.Gap{Position: first, Since: first.Add(age), Reason: event.StoreLost})
 }
