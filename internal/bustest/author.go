@@ -17,8 +17,30 @@ type author struct {
 }
 
 func (a *author) batch() (batch []event.Message) {
+	if rapid.IntRange(0, 4).Draw(a.rt, "whole table") == 0 {
+		return a.table()
+	}
 	for range rapid.IntRange(1, 4).Draw(a.rt, "messages") {
 		batch = append(batch, a.message())
+	}
+	return batch
+}
+
+// table sets or deletes most keys of a table, so that its limits are met.
+func (a *author) table() (batch []event.Message) {
+	topic := fmt.Sprint("table.", a.run, ".0")
+	sets, dels := rapid.IntRange(0, tableKeys+1).Draw(a.rt, "set"), rapid.IntRange(0, tableKeys+2).Draw(a.rt, "deleted")
+	for key := range tableKeys + 2 {
+		a.written++
+		switch m := set(topic, fmt.Sprint("k", key), fmt.Sprint(a.written)); {
+		case key < dels:
+			batch = append(batch, del(topic, m.Key))
+		case key-dels < sets:
+			batch = append(batch, m)
+		}
+	}
+	if len(batch) == 0 {
+		return []event.Message{a.message()}
 	}
 	return batch
 }

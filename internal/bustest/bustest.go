@@ -21,10 +21,22 @@ type Open func(t *testing.T, limits event.Retention) (node func() hub.Bus)
 
 // Run runs the contract.
 func Run(t *testing.T, open Open) {
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T, Open)
-	}{
+	for _, test := range slices.Concat(ofLogs(), ofKinds()) {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, open)
+		})
+	}
+}
+
+type promise struct {
+	name string
+	run  func(*testing.T, Open)
+}
+
+// ofLogs are the promises about the store, and about topics that are logs.
+func ofLogs() []promise {
+	return []promise{
 		{"PositionsRise", positionsRise},
 		{"BatchIsWhole", batchIsWhole},
 		{"FeedIsUnbroken", feedIsUnbroken},
@@ -50,6 +62,12 @@ func Run(t *testing.T, open Open) {
 		{"ForgottenCannotBeExcluded", forgottenCannotBeExcluded},
 		{"TopicsAreListed", topicsAreListed},
 		{"EverythingComesBackAsItWas", everythingComesBackAsItWas},
+	}
+}
+
+// ofKinds are those about other kinds of topics, and about how topics end.
+func ofKinds() []promise {
+	return []promise{
 		{"RulesRefuse", rulesRefuse},
 		{"TableKeepsTheNewest", tableKeepsTheNewest},
 		{"TableKeysAreDeleted", tableKeysAreDeleted},
@@ -76,11 +94,6 @@ func Run(t *testing.T, open Open) {
 		{"ForgottenActivity", forgottenActivity},
 		{"AnyPublisherKeepsTheRules", anyPublisherKeepsTheRules},
 		{"RacingPublishersKeepTheRules", racingPublishersKeepTheRules},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			test.run(t, open)
-		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package bustest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -136,6 +137,20 @@ func tableBytesAreLimited(t *testing.T, open Open) {
 	if got := all(t, bus, "table.x"); len(got) != 3 || !got[1].Deletes() {
 		t.Errorf("%d entries are left: %.100v", len(got), got)
 	}
+	// However little room is left, keys can be deleted, and the topic ended.
+	fits := 0
+	for step := 16_384; step > 0; step /= 2 {
+		_, err := bus.Publish(t.Context(), []event.Message{set("table.y", "a", value(fits+step))})
+		if err == nil {
+			fits += step
+		} else if _, full := errors.AsType[*event.TableFullError](err); !full {
+			t.Fatal(err)
+		}
+	}
+	if fits < 15_000 || fits > 20_000 {
+		t.Errorf("%d bytes fit", fits)
+	}
+	publish(t, bus, set("table.y", "a", value(fits)), del("table.y", "never"), end("table.y", event.Failed))
 }
 
 // tablePagesAddUp reads a table in pieces while its entries come late and

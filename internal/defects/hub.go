@@ -3,10 +3,10 @@ package defects
 // The engine: package hub.
 
 const (
-	takeGo       = "internal/hub/take.go"
-	viewGo       = "internal/hub/view.go"
-	hubGo        = "internal/hub/hub.go"
-	subscriberGo = "internal/hub/subscriber.go"
+	takeGo  = "internal/hub/take.go"
+	viewGo  = "internal/hub/view.go"
+	hubGo   = "internal/hub/hub.go"
+	startGo = "internal/hub/start.go"
 )
 
 func ofHub() []Defect {
@@ -27,20 +27,20 @@ func ofHub() []Defect {
 			Name:  "seam-doubled",
 			About: "what the log shares with the history is not dropped where the two meet",
 			Edits: []Edit{{viewGo, `		src.page = nil
-		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
+		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position, holed: l.holes > 0}, true
 `, `		frames := behind(l.frames[l.head:], after)
 		if src.page != nil {
 			frames = l.frames[l.head:]
 		}
 		src.page = nil
-		return view{source: src, frames: frames, upto: now.Position}, true
+		return view{source: src, frames: frames, upto: now.Position, holed: l.holes > 0}, true
 `}},
 			Cases: []string{"back-apart"},
 		},
 		{
 			Name:  "gap-swallowed",
 			About: "a hole is not told",
-			Edits: []Edit{{takeGo, `return f.hole() && f.position().After(src.told) &&`, `return false && f.position().After(src.told) &&`}},
+			Edits: []Edit{{takeGo, `return f.hole() && f.position().After(s.told[f.event.Topic]) &&`, `return false && f.position().After(s.told[f.event.Topic]) &&`}},
 			Cases: []string{"replays", "away-trimmed"},
 		},
 		{
@@ -107,7 +107,7 @@ func ofHub() []Defect {
 		{
 			Name:  "ahead-is-bad",
 			About: "a cursor from a node that is further than this one passes for a bad one",
-			Edits: []Edit{{subscriberGo, `		s.settled = !event.Latest(s.cursor.Position, s.cursor.Opened).After(mark.clock.Position)
+			Edits: []Edit{{startGo, `		s.settled = !event.Latest(s.cursor.Position, s.cursor.Opened).After(mark.clock.Position)
 `, `		s.judge(mark.clock)
 		s.settled = true
 `}},
@@ -116,8 +116,8 @@ func ofHub() []Defect {
 		{
 			Name:  "slow-reader-skips",
 			About: "a slow reader that has fallen out of the log goes on with what that still has",
-			Edits: []Edit{{viewGo, `	case l.epoch == now.Epoch && !l.floor.After(after):
-`, `	case l.epoch == now.Epoch && (!l.floor.After(after) || s.live):
+			Edits: []Edit{{viewGo, `	case asked == part{} && l.epoch == now.Epoch && !l.floor.After(after):
+`, `	case asked == part{} && l.epoch == now.Epoch && (!l.floor.After(after) || s.live):
 `}},
 			Cases: []string{"slow-readers"},
 		},

@@ -87,7 +87,9 @@ type Range struct {
 // behind After and up to and including Upto. Upto lies before the end of the
 // range that was asked for if a limit cut it. If what is lost reaches beyond
 // that end, nobody knows how much of it lay within: then Upto is After, and
-// the one Gap has its position beyond the range.
+// the one Gap has its position beyond the range. If events stand in the range all
+// the same, as those of a table may, the page is complete with them up to its
+// end, and the gap stands in it as late as it can.
 type Page struct {
 	Epoch  Epoch // the store's, when the page was read
 	After  Position

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"tickertape/internal/event"
@@ -136,15 +137,27 @@ func expectValid(t *testing.T, m event.Message) {
 	if !utf8.ValidString(m.Data.Text) || len(m.Data.Text) > event.MaxData {
 		t.Fatalf("data %q was taken", m.Data.Text)
 	}
+	if !slices.Contains([]event.Status{"", event.Completed, event.Failed, event.Cancelled}, m.End) {
+		t.Fatalf("the end %q was taken", m.End)
+	}
+	if m.Lease != 0 && (m.Lease < time.Second || m.Lease > 24*time.Hour || m.End != "") {
+		t.Fatalf("the lease %v was taken, with the end %q", m.Lease, m.End)
+	}
+	if m.EndOnly && (m.End == "" || m.Data != event.Data{} || m.Name != "" || m.Key != "") {
+		t.Fatalf("%+v was taken for an end by itself", m)
+	}
 }
 
 // expectFields compares a message with its fields as encoding/json reads them.
 func expectFields(t *testing.T, fields map[string]json.RawMessage, m event.Message, d event.Defaults) {
 	t.Helper()
-	got := map[string]string{"topic": string(m.Topic), "event": m.Name, "key": m.Key, "idempotency_key": m.IdempotencyKey}
-	want := map[string]string{"topic": d.Topic, "event": d.Name, "key": d.Key, "idempotency_key": d.IdempotencyKey}
+	got := map[string]string{"topic": string(m.Topic), "event": m.Name, "key": m.Key, "idempotency_key": m.IdempotencyKey, "lease": ""}
+	want := map[string]string{"topic": d.Topic, "event": d.Name, "key": d.Key, "idempotency_key": d.IdempotencyKey, "lease": ""}
+	if m.EndOnly {
+		want["event"], want["key"] = "", ""
+	}
 	for name, value := range fields {
-		if name == "data" {
+		if name == "data" || name == "end" {
 			continue
 		}
 		if _, known := want[name]; !known {
@@ -158,28 +171,66 @@ func expectFields(t *testing.T, fields map[string]json.RawMessage, m event.Messa
 			want[name] = *text
 		}
 	}
+	if lease, err := time.ParseDuration(want["lease"]); err == nil && lease == m.Lease {
+		want["lease"] = ""
+	}
 	if !maps.Equal(got, want) {
-		t.Fatalf("got %q, want %q", got, want)
+		t.Fatalf("got %q, want %q (lease %v)", got, want, m.Lease)
+	}
+	expectEnd(t, fields, m)
+	expectData(t, fields["data"], m)
+}
+
+// expectEnd compares how a message ends its topic with what was written.
+func expectEnd(t *testing.T, fields map[string]json.RawMessage, m event.Message) {
+	t.Helper()
+	var want string
+	switch written := string(fields["end"]); written {
+	case "", "null", "false":
+	case "true":
+		want = "completed"
+	default:
+		if err := json.Unmarshal(fields["end"], &want); err != nil || want == "" {
+			t.Fatalf("end %s was taken: %v", written, err)
+		}
+	}
+	if _, hasData := fields["data"]; string(m.End) != want || m.EndOnly == hasData {
+		t.Fatalf("end %s became %q, by itself: %v", fields["end"], m.End, m.EndOnly)
+	}
+}
+
+// expectData compares a message's data with what was written.
+func expectData(t *testing.T, written json.RawMessage, m event.Message) {
+	t.Helper()
+	if m.EndOnly {
+		return
 	}
 	var text string
-	isText := json.Unmarshal(fields["data"], &text) == nil
-	if !isText || m.Data.JSON {
+	isText := bytes.HasPrefix(bytes.TrimLeft(written, " \t\r\n"), []byte{'"'})
+	if isText {
+		if err := json.Unmarshal(written, &text); err != nil {
+			t.Fatalf("data %s was taken: %v", written, err)
+		}
+	} else {
 		var compact bytes.Buffer
-		if err := json.Compact(&compact, fields["data"]); err != nil {
-			t.Fatalf("data %s was taken: %v", fields["data"], err)
+		if err := json.Compact(&compact, written); err != nil {
+			t.Fatalf("data %s was taken: %v", written, err)
 		}
 		text = compact.String()
 	}
 	if isText == m.Data.JSON || text != m.Data.Text {
-		t.Fatalf("data %s became %+v", fields["data"], m.Data)
+		t.Fatalf("data %s became %+v", written, m.Data)
 	}
 }
 
 // expectEnvelope: an envelope is one line of JSON and gives the data back.
 func expectEnvelope(t *testing.T, m event.Message) {
 	t.Helper()
-	e := event.Event{Epoch: event.Epoch{Store: 1, Number: 1}, Position: event.Position{MS: 1}, Topic: m.Topic,
-		Name: m.Name, Key: m.Key, Data: m.Data}
+	e := event.Event{Topic: m.Topic, Name: m.Name, Key: m.Key, Data: m.Data}
+	if m.EndOnly {
+		e = event.NewEnd(m.Topic, event.KindLog, m.End)
+	}
+	e.Epoch, e.Position = event.Epoch{Store: 1, Number: 1}, event.Position{MS: 1}
 	line, err := e.Envelope().AppendJSON(nil)
 	if err != nil {
 		t.Fatalf("%+v has no envelope: %v", m, err)
@@ -188,7 +239,7 @@ func expectEnvelope(t *testing.T, m event.Message) {
 		t.Fatalf("an envelope that is not one line of JSON: %q", line)
 	}
 	data, err := e.Envelope().Text()
-	if err != nil || data != m.Data {
-		t.Fatalf("%+v came back as %+v (%v)", m.Data, data, err)
+	if err != nil || data != e.Data {
+		t.Fatalf("%+v came back as %+v (%v)", e.Data, data, err)
 	}
 }

@@ -74,8 +74,9 @@ import (
 // than the rule allows keys, so that whoever comes back learns of it; when it goes,
 // that is a Gap for those who come from before it. A message that would take the
 // table beyond the rule's keys, or the retention's bytes, is refused with an
-// *event.TableFullError; else a table's events stay until the whole topic has been
-// without a message for the retention's age. Of an
+// *event.TableFullError, but one that deletes a key or ends the topic never is;
+// else a table's events stay until the whole topic has been without a message for
+// the retention's age. Of an
 // ephemeral topic nothing is kept: its events go over the wire, with a Prev of
 // zero, it is in no list, and its History is empty and has no gaps.
 //

@@ -36,6 +36,9 @@ func (l *log) observe(f *frame, h *Hub) {
 // topic's next life. Those who came back and know of nothing behind the end have
 // to hear whether it still stands. l.mu is held.
 func (l *log) doubt(h *Hub) {
+	if l.selection != nil {
+		return
+	}
 	if quiet := l.ending.fed.IsZero(); (quiet && l.ending.known || !l.ending.at.IsZero()) && len(l.subscribers) > 0 {
 		h.reads.push(task{ask: l.topic})
 	}
@@ -46,7 +49,7 @@ func (l *log) doubt(h *Hub) {
 // came back and needs no page of the history, which would tell. Nobody waits for
 // the answer. l.mu is held.
 func (l *log) inquire(s *Subscriber, src *source) {
-	if l.ending.known || !src.opened.IsZero() || l.kind == event.KindEphemeral {
+	if l.ending.known || !src.opened.IsZero() || l.selection != nil {
 		return
 	}
 	l.ending.known = true
@@ -148,7 +151,7 @@ func (s *Subscriber) Complete() bool { return s.over }
 // that it has come to its end.
 func (h *Hub) Over(r Request) bool {
 	mark := h.mark.Load()
-	if mark == nil || len(r.Topics) == 0 {
+	if mark == nil || len(r.Topics) == 0 || len(r.Selectors) > 0 {
 		return false
 	}
 	cursor, err := event.ParseCursor(r.From.Cursor)

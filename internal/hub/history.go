@@ -33,7 +33,7 @@ func (h *Hub) read(ctx context.Context) error {
 		case next.judge != nil:
 			err = h.judge(ctx, next.judge)
 		case next.log != nil:
-			err = h.fill(ctx, next.log)
+			err = h.serve(ctx, next.log)
 		case next.ask != "":
 			err = h.ask(ctx, next.ask)
 		}
@@ -51,6 +51,14 @@ func (h *Hub) read(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// serve reads what the log's subscribers want.
+func (h *Hub) serve(ctx context.Context, l *log) error {
+	if l.selection != nil {
+		return h.gather(ctx, l)
+	}
+	return h.fill(ctx, l)
 }
 
 // judge reads the clock once for all the subscribers that wait for it. The
@@ -140,7 +148,7 @@ func (h *Hub) readPages(ctx context.Context, l *log, r reading) ([]*page, error)
 	if r.Last > 0 && l.reaches(answer) {
 		answer.Upto, answer.Events, answer.Gaps = answer.After, nil, nil
 	}
-	pages := newPages(l, answer, h.options.PageEvents, r.bytes)
+	pages := newPages(l, answer, inOrder(l.topic, answer), h.options.PageEvents, r.bytes)
 	if r.Last > 0 {
 		pages[0].last, pages[0].opened = r.Last, r.Upto
 	}
@@ -166,7 +174,7 @@ func (l *log) deliver(pages []*page, h *Hub) []*page {
 	l.absorb(h)
 	for s, w := range l.wants {
 		i := slices.IndexFunc(pages, w.served)
-		if i < 0 && w.epoch == l.epoch && (w.last > 0 || l.floor.After(w.after)) {
+		if i < 0 && w.epoch == l.epoch && (w.last > 0 || w.part != part{} || l.floor.After(w.after)) {
 			continue
 		}
 		if i >= 0 {

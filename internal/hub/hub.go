@@ -58,6 +58,8 @@ type Hub struct {
 	mu   sync.RWMutex
 	logs map[event.Topic]*log
 
+	selections selections // under mu
+
 	watches watches
 
 	idleMu sync.Mutex
@@ -74,7 +76,7 @@ type idleLog struct {
 // New returns a Hub over the bus. It does nothing until Run.
 func New(bus Bus, o Options) *Hub {
 	return &Hub{bus: bus, options: o.withDefaults(), ready: make(chan struct{}),
-		began: time.Now(), reads: newReads(), logs: map[event.Topic]*log{}, watches: newWatches()}
+		began: time.Now(), reads: newReads(), logs: map[event.Topic]*log{}, selections: newSelections(), watches: newWatches()}
 }
 
 // Run runs the hub until ctx ends, and then returns nil when all that it
@@ -126,6 +128,7 @@ func (h *Hub) Feed(s event.Stretch) {
 	for _, e := range s.Events {
 		h.append(&frame{event: e}, complete)
 		if e.End != "" {
+			h.counts.end(e.End)
 			h.watches.tell(e.Topic, e.End)
 		}
 	}
@@ -134,6 +137,7 @@ func (h *Hub) Feed(s event.Stretch) {
 		f.event.Prev = l.Prev
 		h.append(f, complete)
 	}
+	clear(h.selections.fed)
 	h.mark.Store(mark.next(s.Clock))
 	h.mu.RUnlock()
 	if mark == nil {
@@ -145,11 +149,14 @@ func (h *Hub) Feed(s event.Stretch) {
 	clear(h.touched)
 }
 
-// append adds the frame to its topic's log, if there is one. Only the feed
-// calls it.
+// append adds the frame to its topic's log, if there is one, and to those of the
+// selectors that match the topic. Only the feed calls it.
 func (h *Hub) append(f *frame, complete event.Position) {
 	if l := h.logs[f.event.Topic]; l != nil && l.append(f, complete, h) {
 		h.touched = append(h.touched, l)
+	}
+	if len(h.selections.logs) > 0 {
+		h.selections.append(f, complete, h)
 	}
 }
 
@@ -163,6 +170,11 @@ func (h *Hub) mend(s event.Stretch, before event.Clock) {
 	for _, l := range h.logs {
 		_, intact := s.Intact[l.topic]
 		if l.mend(base, s.Clock, intact && lost == "", h) {
+			h.touched = append(h.touched, l)
+		}
+	}
+	for _, l := range h.selections.logs { // of all their topics, nobody knows
+		if l.mend(base, s.Clock, false, h) {
 			h.touched = append(h.touched, l)
 		}
 	}
@@ -216,6 +228,7 @@ func (h *Hub) tidy(ctx context.Context) error {
 		case now := <-tick.C:
 			h.prune(now.Add(-h.options.LogLinger))
 			h.reads.expire(now.Add(-h.options.PageLife))
+			h.selections.expire(h, now.Add(-h.options.PageLife))
 		}
 	}
 }
@@ -248,8 +261,15 @@ func (h *Hub) drop(left idleLog) {
 	defer h.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.subscribers) == 0 && l.left == left.since && h.logs[l.topic] == l {
+	if len(l.subscribers) > 0 || l.left != left.since {
+		return
+	}
+	switch {
+	case l.selection == nil && h.logs[l.topic] == l:
 		delete(h.logs, l.topic)
+		l.weigh(-l.bytes, h)
+	case l.selection != nil && h.selections.logs[string(l.topic)] == l:
+		h.selections.remove(string(l.topic))
 		l.weigh(-l.bytes, h)
 	}
 }

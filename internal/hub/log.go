@@ -26,6 +26,7 @@ type log struct {
 	floor  event.Position
 	proven bool // an event of the topic stood at floor, or is lost up to there
 	bytes  int
+	holes  int // among the frames
 	table  table
 
 	subscribers []*Subscriber
@@ -37,7 +38,8 @@ type log struct {
 	queued bool                 // in reads, or in a worker's hands
 	ahead  ahead                // how far the next read goes
 
-	ending ending
+	ending    ending
+	selection *selection // nil: the log is a topic's
 }
 
 func newLog(t event.Topic, r event.Rule, now event.Clock) *log {
@@ -48,10 +50,33 @@ func newLog(t event.Topic, r event.Rule, now event.Clock) *log {
 }
 
 // append adds the topic's next event, or hole, and reports whether it is the
-// first change of its stretch.
+// first change of its stretch. Of the topic nothing is missing up to complete.
 func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.selection != nil {
+		if f.event.Prev.After(complete) {
+			l.restart(f.position().Previous(), h) // as in connect, for this topic
+		}
+	} else if !l.admit(f, complete, h) {
+		return false
+	}
+	l.supersede(f, h)
+	l.frames = append(l.frames, f)
+	l.weigh(f.size(), h)
+	if f.hole() {
+		l.holes++
+	}
+	for l.overfull(h) {
+		l.cut(h)
+	}
+	l.pack()
+	return l.touch()
+}
+
+// admit makes the log of a topic ready for the frame, and reports whether it
+// takes it.
+func (l *log) admit(f *frame, complete event.Position, h *Hub) bool {
 	l.outlive(f.position(), h.options.Age, h)
 	last := event.Latest(complete, l.floor)
 	if len(l.frames) > l.head {
@@ -61,20 +86,12 @@ func (l *log) append(f *frame, complete event.Position, h *Hub) bool {
 		l.restart(last, h)
 		l.kind = kind
 	}
-	if l.kind != event.KindEphemeral {
-		l.connect(f, last, h)
-		l.observe(f, h)
-	} else if f.hole() {
-		return false
+	if l.kind == event.KindEphemeral {
+		return !f.hole()
 	}
-	l.supersede(f, h)
-	l.frames = append(l.frames, f)
-	l.weigh(f.size(), h)
-	for l.overfull(h) {
-		l.cut(h)
-	}
-	l.pack()
-	return l.touch()
+	l.connect(f, last, h)
+	l.observe(f, h)
+	return true
 }
 
 // weigh notes that the log has grown by so many bytes.
@@ -107,7 +124,7 @@ func (l *log) touch() bool {
 // restart empties the log, which begins at floor now.
 func (l *log) restart(floor event.Position, h *Hub) {
 	l.weigh(-l.bytes, h)
-	l.frames, l.head, l.table = nil, 0, table{}
+	l.frames, l.head, l.holes, l.table = nil, 0, 0, table{}
 	l.floor, l.proven = floor, false
 }
 
@@ -138,6 +155,9 @@ func (l *log) mend(base event.Position, to event.Clock, intact bool, h *Hub) boo
 	return l.touch()
 }
 
+// manyTopics is how many times as much as a topic's the log of a selector may hold.
+const manyTopics = 8
+
 // overfull reports whether the log has to give up its oldest frame: for its own
 // limits, or because all logs together are too large and this one grows.
 // A table is as large as its keys, of which the store takes only so many.
@@ -145,6 +165,9 @@ func (l *log) overfull(h *Hub) bool {
 	n, most, bytes := len(l.frames)-l.head-l.table.stale, h.options.LogFrames, h.options.LogBytes
 	if l.kind == event.KindLatest {
 		most, bytes = max(most, 2*l.keys), h.options.LogsBytes
+	}
+	if l.selection != nil {
+		most, bytes = most*manyTopics, bytes*manyTopics
 	}
 	return n > most || n > 1 && (l.bytes > bytes || h.bytes.Load() > int64(h.options.LogsBytes))
 }

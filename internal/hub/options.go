@@ -22,8 +22,13 @@ type Options struct {
 	PageBytes  int           // about the most data of the pages that one subscriber holds. 64 KiB
 	PagesBytes int           // about the most bytes of shared history pages. 64 MiB
 	PageLife   time.Duration // how long a page is shared. 30 s
-	Readers    int           // how many history reads run at once. 4
-	ReadTime   time.Duration // how long one of them may take. 5 s
+	// ResumeTopics and ResumeEvents bound what is read for a selector from a
+	// cursor on; beyond it the stream is told so, and goes on with what comes.
+	ResumeTopics int // 1,000
+	ResumeEvents int // 100,000
+
+	Readers  int           // how many history reads run at once. 4
+	ReadTime time.Duration // how long one of them may take. 5 s
 }
 
 func (o Options) withDefaults() Options {
@@ -31,7 +36,8 @@ func (o Options) withDefaults() Options {
 		field    *int
 		standard int
 	}{{&o.LogFrames, 1024}, {&o.LogBytes, 1 << 20}, {&o.LogsBytes, 256 << 20},
-		{&o.IdleLogs, 10_000}, {&o.PageEvents, 512}, {&o.PageBytes, 64 << 10}, {&o.PagesBytes, 64 << 20}, {&o.Readers, 4}} {
+		{&o.IdleLogs, 10_000}, {&o.PageEvents, 512}, {&o.PageBytes, 64 << 10}, {&o.PagesBytes, 64 << 20}, {&o.Readers, 4},
+		{&o.ResumeTopics, 1000}, {&o.ResumeEvents, 100_000}} {
 		if *d.field == 0 {
 			*d.field = d.standard
 		}

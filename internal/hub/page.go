@@ -16,6 +16,9 @@ type page struct {
 	frames []*frame
 	made   time.Time
 	bytes  int
+	holes  int // among the frames
+
+	part part // of a selector's topics that it is complete for
 
 	// Set if the page begins with the last so many events up to opened.
 	last   int
@@ -28,17 +31,17 @@ const emptyPage = 256
 // fullPage is about what a page with so many events and so much data takes.
 func fullPage(events, bytes int) int { return emptyPage + events*new(frame).size() + 2*bytes }
 
-// newPages makes pages of what a read brought. Each ends once it has so many
+// newPages makes pages of the frames that a read brought. Each ends once it has so many
 // events or so much data, for a reader holds on to all of the page that it
 // reads from. Each begins where the one before ends, so together they are
-// complete as the answer is.
-func newPages(l *log, from event.Page, events, bytes int) []*page {
+// complete as the answer is. What stands at one position is not parted.
+func newPages(l *log, from event.Page, frames []*frame, events, bytes int) []*page {
 	p := newPage(l, from.Epoch, from.After)
 	pages := []*page{p}
 	n, size := 0, 0
-	add := func(f *frame) {
-		if n >= events || size >= bytes {
-			p.upto = p.frames[len(p.frames)-1].position()
+	for _, f := range frames {
+		if last := len(p.frames) - 1; (n >= events || size >= bytes) && f.position().After(p.frames[last].position()) {
+			p.upto = p.frames[last].position()
 			p = newPage(l, from.Epoch, p.upto)
 			pages = append(pages, p)
 			n, size = 0, 0
@@ -49,19 +52,29 @@ func newPages(l *log, from event.Page, events, bytes int) []*page {
 			size += len(f.event.Data.Text)
 		}
 	}
-	rest := from.Events
-	for _, g := range from.Gaps {
-		for len(rest) > 0 && g.Position.After(rest[0].Position) {
-			add(&frame{event: rest[0]})
-			rest = rest[1:]
-		}
-		add(holeFrame(l.topic, g))
-	}
-	for _, e := range rest {
-		add(&frame{event: e})
-	}
 	p.upto = from.Upto
 	return pages
+}
+
+// inOrder returns the events and holes of a topic's page as frames. A hole's Prev
+// is where it begins.
+func inOrder(t event.Topic, from event.Page) []*frame {
+	frames := make([]*frame, 0, len(from.Events)+len(from.Gaps))
+	at, rest := from.After, from.Events
+	for _, g := range from.Gaps {
+		for len(rest) > 0 && g.Position.After(rest[0].Position) {
+			frames = append(frames, &frame{event: rest[0]})
+			at, rest = rest[0].Position, rest[1:]
+		}
+		hole := holeFrame(t, g)
+		hole.event.Prev = at
+		frames = append(frames, hole)
+		at = g.Position
+	}
+	for _, e := range rest {
+		frames = append(frames, &frame{event: e})
+	}
+	return frames
 }
 
 func newPage(l *log, epoch event.Epoch, after event.Position) *page {
@@ -69,6 +82,9 @@ func newPage(l *log, epoch event.Epoch, after event.Position) *page {
 }
 
 func (p *page) add(f *frame) {
+	if f.hole() {
+		p.holes++
+	}
 	p.frames = append(p.frames, f)
 	p.bytes += f.size()
 }
@@ -85,6 +101,7 @@ type want struct {
 	source *source
 	epoch  event.Epoch
 	after  event.Position
+	part   part
 	last   int
 	opened event.Position
 }
@@ -94,5 +111,5 @@ func (w want) served(p *page) bool {
 	if w.last > 0 {
 		return p.epoch == w.epoch && p.last == w.last && p.opened == w.opened
 	}
-	return p.epoch == w.epoch && p.covers(w.after)
+	return p.epoch == w.epoch && p.part == w.part && p.covers(w.after)
 }

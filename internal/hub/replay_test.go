@@ -99,9 +99,12 @@ func (b *lagging) Run(ctx context.Context, sink event.Sink) error {
 
 func texts(s *hub.Subscriber) string {
 	var text string
-	for range 20 {
+	for empty := 0; empty < 10; {
 		blocks, _ := s.Take(nil, 1000)
-		text += string(bytes.Join(blocks, nil))
+		if text += string(bytes.Join(blocks, nil)); len(blocks) > 0 {
+			empty = 0
+		}
+		empty++
 		synctest.Wait()
 	}
 	return text

@@ -10,6 +10,7 @@ import (
 // Stats is what a hub has counted since it began, and how it stands.
 type Stats struct {
 	Topics    int           // that have a log here
+	Selectors int           // the same of them
 	LogBytes  int           // about what all logs take in memory
 	PageBytes int           // the same of the history pages that are shared
 	Lag       time.Duration // of the watermark behind this node's clock, which may differ from the store's
@@ -20,15 +21,20 @@ type Stats struct {
 	Reads, FailedReads uint64
 	Repairs            uint64                  // broken stretches of the feed that were bridged
 	Gaps               map[event.Reason]uint64 // told to streams
+	Ends               map[event.Status]uint64 // of topics, that were fed
 }
 
 // reasons are those of gaps, in the order in which the hub counts them.
 var reasons = [...]event.Reason{event.Trimmed, event.Expired, event.Overrun, event.StoreLost, event.BadCursor}
 
+// statuses are those of ends, in the order in which the hub counts them.
+var statuses = [...]event.Status{event.Completed, event.Failed, event.Cancelled, event.ProducerLost}
+
 // counts are the hub's counters. None is touched once per event and stream.
 type counts struct {
 	reads, failedReads, repairs atomic.Uint64
 	gaps                        [len(reasons)]atomic.Uint64
+	ends                        [len(statuses)]atomic.Uint64
 }
 
 // gap counts a notice that is handed out.
@@ -36,6 +42,15 @@ func (c *counts) gap(reason event.Reason) {
 	for i, r := range reasons {
 		if r == reason {
 			c.gaps[i].Add(1)
+		}
+	}
+}
+
+// end counts an end that was fed.
+func (c *counts) end(status event.Status) {
+	for i, s := range statuses {
+		if s == status {
+			c.ends[i].Add(1)
 		}
 	}
 }
@@ -52,9 +67,12 @@ func (c *counts) read(err error) {
 func (h *Hub) Stats() Stats {
 	s := Stats{LogBytes: int(h.bytes.Load()), PageBytes: h.reads.size(), Lag: time.Since(h.began),
 		Reads: h.counts.reads.Load(), FailedReads: h.counts.failedReads.Load(), Repairs: h.counts.repairs.Load(),
-		Gaps: map[event.Reason]uint64{}}
+		Gaps: map[event.Reason]uint64{}, Ends: map[event.Status]uint64{}}
 	for i, r := range reasons {
 		s.Gaps[r] = h.counts.gaps[i].Load()
+	}
+	for i, status := range statuses {
+		s.Ends[status] = h.counts.ends[i].Load()
 	}
 	if mark := h.mark.Load(); mark != nil {
 		s.Lag = max(0, time.Since(mark.clock.Position.Time()))
@@ -62,7 +80,7 @@ func (h *Hub) Stats() Stats {
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	s.Topics = len(h.logs)
+	s.Topics, s.Selectors = len(h.logs), len(h.selections.logs)
 	return s
 }
 

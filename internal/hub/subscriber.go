@@ -1,9 +1,7 @@
 package hub
 
 import (
-	"slices"
 	"sync/atomic"
-	"time"
 
 	"tickertape/internal/event"
 )
@@ -17,20 +15,12 @@ type Waker interface {
 	Wake(*Subscriber)
 }
 
-// Start is where a stream begins. The first field that is set counts; none
-// means now.
-type Start struct {
-	Cursor string        // behind what this cursor has seen
-	All    bool          // at the oldest event there is
-	Since  time.Duration // at the events of so long ago
-	Last   int           // at the last so many events of each topic
-}
-
 // Request is what a subscriber asks for.
 type Request struct {
-	Topics []event.Topic // none twice
-	From   Start
-	Form   Form
+	Topics    []event.Topic    // none twice
+	Selectors []event.Selector // all topics that one of them matches; none twice
+	From      Start
+	Form      Form
 }
 
 // Subscriber is one open stream: a cursor over some topics. All of its
@@ -52,6 +42,8 @@ type Subscriber struct {
 	settled bool
 	clock   atomic.Pointer[event.Clock] // the answer to that, from a reader
 
+	told map[event.Topic]event.Position // holes that end up to here have been told
+
 	// lost says that everything before the cursor is to be reported as
 	// lost, for this reason, before anything else.
 	lost  event.Reason
@@ -63,11 +55,10 @@ type Subscriber struct {
 	armed atomic.Bool // idle: the feed should wake it
 }
 
-// source is one topic of a subscriber.
+// source is one topic of a subscriber, or all that a selector matches.
 type source struct {
 	log  *log
 	from event.Position // nothing up to here is asked for
-	told event.Position // holes that end up to here have been told
 	last int            // from has to be found first: it lies before so many events
 	page *page          // of the history, while it is needed; under log.mu
 
@@ -79,6 +70,9 @@ type source struct {
 type Opening struct {
 	ID      string // the cursor that the stream starts from
 	Resumed bool   // it is the client's own
+	// Tables says that one of the topics may be a table: then who starts now
+	// gets other events than who is there already.
+	Tables bool
 }
 
 // Subscribe opens a stream. It asks the bus nothing: what it takes to find
@@ -87,13 +81,17 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	if h.mark.Load() == nil {
 		return nil, ErrNotReady
 	}
-	s := &Subscriber{hub: h, waker: waker, form: r.Form, sources: make([]source, len(r.Topics))}
-	for i, t := range r.Topics {
-		s.sources[i].log = h.join(t, s)
+	s := &Subscriber{hub: h, waker: waker, form: r.Form, sources: make([]source, 0, len(r.Topics)+len(r.Selectors))}
+	for _, t := range r.Topics {
+		s.sources = append(s.sources, source{log: h.join(t, s)})
+	}
+	for _, match := range r.Selectors {
+		s.sources = append(s.sources, source{log: h.joinSelection(match, s)})
 	}
 	// Read after the logs have begun: a stream that starts now starts where
 	// all of them reach back to.
 	s.begin(r.From, h.mark.Load())
+	s.opening.Tables = s.hasTables()
 	for i := range s.sources {
 		s.sources[i].begin(r.From, s.cursor)
 	}
@@ -101,78 +99,6 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 		h.reads.push(task{judge: []*Subscriber{s}})
 	}
 	return s, nil
-}
-
-// begin turns a start into a cursor. Every start has one, so that a client
-// that is cut off before its first event comes back to the same place.
-func (s *Subscriber) begin(from Start, mark *watermark) {
-	now := event.Cursor{Epoch: mark.clock.Epoch, Position: mark.clock.Position}
-	replay := event.Cursor{Epoch: mark.clock.Epoch, Opened: mark.clock.Position}
-	switch {
-	case from.Cursor != "":
-		s.resume(from.Cursor, mark)
-		return
-	case from.All:
-		s.cursor = replay
-	case from.Since > 0:
-		s.cursor = replay
-		s.cursor.Position = event.Earliest(event.Before(mark.now().Add(-from.Since)), mark.clock.Position)
-	case from.Last > 0:
-		s.cursor = replay
-		s.cursor.Last = from.Last
-	case s.hasTables():
-		s.cursor = replay
-		s.cursor.Tables = true
-	default:
-		s.cursor = now
-	}
-	s.settled, s.epochs = true, mark.epochs
-	s.opening.ID = s.cursor.String()
-}
-
-// hasTables reports whether one of the topics is known to be a table: a stream
-// that starts now begins with that as it stands.
-func (s *Subscriber) hasTables() bool {
-	return slices.ContainsFunc(s.sources, func(src source) bool { return src.log.is(event.KindLatest) })
-}
-
-// begin lets the source of a stream begin that starts like that, at the cursor.
-func (src *source) begin(from Start, at event.Cursor) {
-	src.last = at.Last
-	switch {
-	case at.Replaying() && at.Tables:
-		if !src.log.is(event.KindLatest) {
-			src.from, src.opened = at.Opened, at.Opened
-		}
-	case from == Start{}:
-		src.opened = at.Position
-	}
-}
-
-// resume begins at a client's cursor. Unless it is ahead of the watermark, or
-// of an epoch that the hub does not know, it needs no clock to be judged.
-func (s *Subscriber) resume(text string, mark *watermark) {
-	cursor, err := event.ParseCursor(text)
-	if err != nil || cursor.Epoch.Store != mark.clock.Epoch.Store || cursor.Epoch.Number == 0 {
-		// Until the client has the notice of its loss, its cursor stays
-		// one that leads here again.
-		s.opening.ID = event.Cursor{Epoch: event.Epoch{Store: mark.clock.Epoch.Store}}.String()
-		s.lose(mark.clock, mark.clock.Position, event.BadCursor)
-		s.epochs = mark.epochs
-		return
-	}
-	s.cursor = cursor
-	s.opening = Opening{ID: cursor.String(), Resumed: true}
-	s.place(mark)
-}
-
-// place settles the cursor if the watermark tells that the store agrees with it.
-func (s *Subscriber) place(mark *watermark) {
-	_, s.settled = mark.clock.Ended[s.cursor.Epoch]
-	if s.cursor.Epoch == mark.clock.Epoch {
-		s.settled = !event.Latest(s.cursor.Position, s.cursor.Opened).After(mark.clock.Position)
-		s.epochs = mark.epochs
-	}
 }
 
 // settle judges the cursor by the store's clock, and reports whether it could.
@@ -263,7 +189,10 @@ func (s *Subscriber) clip(end event.Position) {
 	s.cursor.Opened = event.Earliest(s.cursor.Opened, end)
 	for i := range s.sources {
 		src := &s.sources[i]
-		src.from, src.told, src.opened = event.Earliest(src.from, end), event.Earliest(src.told, end), event.Earliest(src.opened, end)
+		src.from, src.opened = event.Earliest(src.from, end), event.Earliest(src.opened, end)
+	}
+	for t, p := range s.told {
+		s.told[t] = event.Earliest(p, end)
 	}
 }
 
@@ -274,8 +203,9 @@ func (s *Subscriber) lose(clock event.Clock, position event.Position, reason eve
 	s.settled = true
 	for i := range s.sources {
 		src := &s.sources[i]
-		src.from, src.told, src.last = event.Position{}, event.Position{}, 0
+		src.from, src.last = event.Position{}, 0
 	}
+	s.told = nil
 }
 
 // Opening returns what the stream begins with.

@@ -49,6 +49,9 @@ func (l *log) cut(h *Hub) {
 	old := l.frames[l.head]
 	l.floor, l.proven = old.position(), true
 	l.head++
+	if old.hole() {
+		l.holes--
+	}
 	at, ok := old.placed()
 	if ok && l.table.newest[at] != old {
 		l.table.stale--
@@ -102,6 +105,9 @@ func (l *log) prepend(p *page, h *Hub) {
 			continue
 		}
 		older = append(older, f)
+		if f.hole() {
+			l.holes++
+		}
 		l.weigh(f.size(), h)
 		if ok {
 			l.supersede(f, h)

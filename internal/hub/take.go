@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"slices"
+
 	"tickertape/internal/event"
 	"tickertape/internal/sse"
 )
@@ -148,34 +150,36 @@ func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Posi
 //
 // The block has no id: a client that is cut off behind it is told again.
 func (s *Subscriber) forewarn(dst [][]byte, views []view, next event.Position) [][]byte {
-	for _, v := range views {
-		if len(v.frames) == 0 || !v.frames[0].position().After(next) || !s.missed(v.source, v.frames[0]) {
-			continue
+	for i := range views {
+		for _, f := range views[i].entered(next) {
+			if !s.missed(f) {
+				continue
+			}
+			if s.told == nil {
+				s.told = map[event.Topic]event.Position{}
+			}
+			s.told[f.event.Topic] = f.position()
+			dst = s.appendGap(dst, "", s.notice(f))
 		}
-		v.source.told = v.frames[0].position()
-		dst = s.appendGap(dst, "", s.notice(v.source, v.frames[0]))
 	}
 	return dst
 }
 
-// emit appends all that stands at position p: one event, or holes of one
-// topic or of several. Only the last block carries the id, so that a client
+// emit appends all that stands at position p: one event, which may be of several
+// views, or holes of one topic or of several. Only the last block carries the id, so that a client
 // that is cut off between them comes back to all of them.
 func (s *Subscriber) emit(dst [][]byte, views []view, p event.Position) [][]byte {
 	var gaps []GapNotice
 	var live *frame
 	for i := range views {
 		v := &views[i]
-		if len(v.frames) == 0 || v.frames[0].position() != p {
-			continue
-		}
-		f := v.frames[0]
-		v.frames = v.frames[1:]
-		switch {
-		case !f.hole() && s.asked(f):
-			live = f
-		case s.missed(v.source, f):
-			gaps = append(gaps, s.notice(v.source, f))
+		for ; len(v.frames) > 0 && v.frames[0].position() == p; v.frames = v.frames[1:] {
+			switch f := v.frames[0]; {
+			case !f.hole() && s.asked(f):
+				live = f
+			case s.missed(f) && !slices.ContainsFunc(gaps, func(n GapNotice) bool { return n.Topic == f.event.Topic }):
+				gaps = append(gaps, s.notice(f))
+			}
 		}
 	}
 	s.cursor.Position = p
@@ -190,20 +194,20 @@ func (s *Subscriber) asked(f *frame) bool {
 
 // missed reports whether the frame is a hole that is to be told. What was gone
 // already when the stream opened, its opening replay did not ask for.
-func (s *Subscriber) missed(src *source, f *frame) bool {
-	return f.hole() && f.position().After(src.told) && f.gap.Since.After(s.cursor.Opened)
+func (s *Subscriber) missed(f *frame) bool {
+	return f.hole() && f.position().After(s.told[f.event.Topic]) && f.gap.Since.After(s.cursor.Opened)
 }
 
 // notice words a hole for this stream. What a stream that was up to date
 // once has missed since, it missed by being slow.
-func (s *Subscriber) notice(src *source, f *frame) GapNotice {
+func (s *Subscriber) notice(f *frame) GapNotice {
 	reason := f.gap.Reason
 	if s.live && (reason == event.Trimmed || reason == event.Expired) {
 		reason = event.Overrun
 	}
 	after, resumed := s.name(s.cursor), s.cursor
 	resumed.Position = f.position()
-	return GapNotice{Topic: src.log.topic, Reason: reason, After: &after, ResumedAt: s.name(resumed)}
+	return GapNotice{Topic: f.event.Topic, Reason: reason, After: &after, ResumedAt: s.name(resumed)}
 }
 
 // appendGaps appends one block for each notice, the last one with the cursor

@@ -13,6 +13,7 @@ type view struct {
 	page   *page // that the frames are of; nil: the log itself
 	frames []*frame
 	upto   event.Position
+	holed  bool // among the frames may be holes of several topics
 }
 
 // skip passes over what has been superseded: what took its place comes later.
@@ -20,6 +21,24 @@ func (v *view) skip() {
 	for len(v.frames) > 0 && v.frames[0].stale.Load() {
 		v.frames = v.frames[1:]
 	}
+}
+
+// entered returns the holes that a stream enters which goes on to position next:
+// of one topic's, it can be only the next of the frames.
+func (v *view) entered(next event.Position) (list []*frame) {
+	frames, several := v.frames, v.source.log.selection != nil
+	switch {
+	case !v.holed:
+		frames = nil
+	case !several && len(frames) > 1:
+		frames = frames[:1]
+	}
+	for _, f := range frames {
+		if f.hole() && f.position().After(next) && (!several || next.After(f.event.Prev)) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // view returns what there is for the source behind after, up to the watermark,
@@ -35,22 +54,26 @@ func (l *log) view(s *Subscriber, src *source, after event.Position, now event.C
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	src.end = l.ending.at
+	var asked part
+	if l.selection != nil {
+		asked = s.part()
+	}
 	switch {
 	case l.kind == event.KindEphemeral: // nothing to be missed
 		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
-	case l.epoch == now.Epoch && !l.floor.After(after):
+	case asked == part{} && l.epoch == now.Epoch && !l.floor.After(after):
 		l.inquire(s, src)
 		src.page = nil
-		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position}, true
+		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position, holed: l.holes > 0}, true
 	}
-	covers := func(p *page) bool { return p.epoch == now.Epoch && p.covers(after) }
+	covers := func(p *page) bool { return p.epoch == now.Epoch && p.part == asked && p.covers(after) }
 	if src.page == nil || !covers(src.page) {
 		src.page = l.shared(covers)
 	}
 	if p := src.page; p != nil {
-		return view{source: src, page: p, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position)}, true
+		return view{source: src, page: p, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position), holed: p.holes > 0}, true
 	}
-	l.want(s, want{source: src, epoch: now.Epoch, after: after})
+	l.want(s, want{source: src, epoch: now.Epoch, after: after, part: asked})
 	return view{}, false
 }
 
@@ -116,6 +139,14 @@ func (l *log) shared(fits func(*page) bool) *page {
 // behind returns the frames behind p.
 func behind(frames []*frame, p event.Position) []*frame {
 	return frames[sort.Search(len(frames), func(i int) bool { return frames[i].position().After(p) }):]
+}
+
+// mayHaveTables reports whether the topic is a table, or the selector may match one.
+func (l *log) mayHaveTables() bool {
+	if l.selection != nil {
+		return l.selection.mayHaveTables()
+	}
+	return l.is(event.KindLatest)
 }
 
 // is reports whether the topic is of the kind, as far as is known.

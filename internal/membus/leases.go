@@ -82,16 +82,17 @@ func (b *Bus) watch(now time.Time) {
 	b.beaten = now
 }
 
-// endOverdue ends the topics whose lease has run out and returns the ends. A
-// topic that was written to meanwhile is looked at again later.
+// endOverdue ends the topics whose lease has run out and returns the ends. What
+// ran out during an outage is given its time once more; a topic that was written
+// to meanwhile is looked at again later.
 func (b *Bus) endOverdue(now time.Time) (ends []event.Event) {
 	for len(b.leases) > 0 && len(ends) < endsPerBeat && !b.leases[0].look.After(b.clock.Time()) {
 		t := b.leases[0]
-		from := t.last.Time()
-		if from.Before(b.watching) {
-			from = b.watching
+		due := t.last.Time().Add(t.lease)
+		if !due.After(b.watching) {
+			due = b.watching.Add(t.lease)
 		}
-		if due := from.Add(t.lease); due.After(b.clock.Time()) {
+		if due.After(b.clock.Time()) {
 			t.look = due
 			heap.Fix(&b.leases, 0)
 			continue

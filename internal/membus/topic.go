@@ -55,16 +55,11 @@ func expired(p event.Position, age time.Duration) event.Gap {
 	return event.Gap{Position: p, Since: p.Add(age), Reason: event.Expired}
 }
 
-// overhead is about what the topic takes besides its entries. One that is
-// leased has a place for the end that may come by itself.
-func (t *topic) overhead() int {
-	cost := 300 + len(t.name)
-	if t.lease > 0 {
-		cost += t.endSize()
-	}
-	return cost
-}
+// overhead is about what the topic takes besides its entries.
+func (t *topic) overhead() int { return 300 + len(t.name) }
 
+// endSize is what the end takes that may come by itself. A topic that is leased
+// has so much reserved.
 func (t *topic) endSize() int {
 	return size(event.NewEnd(t.name, t.rule.Kind, event.ProducerLost))
 }

@@ -25,7 +25,9 @@ func (c collector) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByC
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	out := emitter(to)
 	out.streams(c.Streams.Stats())
-	out.hub(c.Hub.Stats())
+	stats := c.Hub.Stats()
+	out.hub(stats)
+	out.ends(stats)
 	out.publishes(c.Web.PublishStats())
 	ready := 1.0
 	if c.Bus.Ready() != nil {
@@ -97,13 +99,20 @@ func (out emitter) hub(s hub.Stats) {
 	}
 }
 
+func (out emitter) ends(s hub.Stats) {
+	for status, n := range s.Ends {
+		out.counter("topics_ended", "Topics of which this node heard that they have ended, by status.", n, "status", string(status))
+	}
+}
+
 func (out emitter) publishes(s web.PublishStats) {
-	for _, body := range [...]string{web.BodyJSON, web.BodyRaw, web.BodyNDJSON, web.BodySSE} {
+	for _, body := range [...]string{web.BodyJSON, web.BodyRaw, web.BodyNDJSON, web.BodySSE, web.BodyEnd} {
 		for _, outcome := range [...]string{web.Stored, web.Duplicate, web.Refused, web.NotStored, web.Unknown} {
 			out.counter("messages_published", "Messages that were handed to the bus, by kind of body and outcome.",
 				s.Messages[web.Messages{Body: body, Outcome: outcome}], "body", body, "outcome", outcome)
 		}
 	}
+	out.counter("table_refusals", "Messages refused since a table has as many keys or bytes as it may.", s.FullTables)
 	out.gauge("streams_in", "Publish requests whose body is a stream that is still open.", float64(s.Open))
 	if len(s.Requests) == 0 {
 		s.Requests = map[web.Requests]uint64{{Body: web.BodyJSON, Code: 200}: 0}

@@ -89,6 +89,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 		for _, media := range []string{"text/plain", "application/json", "application/x-ndjson", "text/event-stream", "image/png"} {
 			n.publish("?topic=news", media, "one")
 		}
+		n.post("/topics/news/end", "", "")
 		text := n.scrape()
 		shown(got, text)
 		problems, err := promlint.New(strings.NewReader(text)).Lint()

@@ -86,7 +86,7 @@ func (n *node) samples() map[string]float64 {
 }
 
 // watched are what moves by what a test does, and by nothing else.
-var watched = regexp.MustCompile(`^(streams|gaps|catch_up|repairs|messages_pub|publish_req|events_|publish_duration_seconds_count|redis_losses|epoch)`)
+var watched = regexp.MustCompile(`^(streams|gaps|topics_ended|table|catch_up|repairs|messages_pub|publish_req|events_|publish_duration_seconds_count|redis_losses|epoch)`)
 
 // expect waits until the metrics have moved since before by exactly this.
 func (n *node) expect(what string, before map[string]float64, want map[string]float64) {
@@ -136,7 +136,12 @@ func (n *node) await(what string, holds func(now map[string]float64) bool) {
 // publish sends a body and returns the answer's status.
 func (n *node) publish(query, contentType, body string) int {
 	n.t.Helper()
-	answer, err := n.client.Post(n.URL+"/publish"+query, contentType, strings.NewReader(body))
+	return n.post("/publish"+query, contentType, body)
+}
+
+func (n *node) post(path, contentType, body string) int {
+	n.t.Helper()
+	answer, err := n.client.Post(n.URL+path, contentType, strings.NewReader(body))
 	if err != nil {
 		n.t.Fatal(err)
 	}

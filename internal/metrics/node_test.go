@@ -67,7 +67,7 @@ func TestPublishAndDeliver(t *testing.T) {
 		requests("json", 200): 1, requests("json", 422): 1, requests("json", 400): 1, requests("other", 415): 1})
 
 	before = n.samples()
-	n.publish("?topic=nobody&producer=p&seq=0", "application/x-ndjson", "{\"data\":1}\n{\"data\":2}\n{\"data\":null}")
+	n.publish("?topic=nobody&producer=p&seq=0", "application/x-ndjson", "{\"data\":1}\n{\"data\":2}\n{}")
 	n.publish("?topic=nobody&producer=p&seq=0", "application/x-ndjson", "{\"data\":1}\n{\"data\":2}\n{\"data\":3}")
 	n.publish("?topic=nobody", "text/event-stream", "data: 1\n\ndata: [DONE]\n\n")
 	before[timed] = n.samples()[timed] // as many as there were chunks
@@ -93,6 +93,35 @@ func TestPublishAndDeliver(t *testing.T) {
 		s.close()
 	}
 	n.expect("left", before, moves{left: clients, "streams": -clients})
+}
+
+func TestEndsAndTables(t *testing.T) {
+	t.Parallel()
+	selector, err := event.ParseSelector("quotes.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := event.Rules{{Selector: selector, Kind: event.KindLatest, Keys: 1}}
+	n := start(t, membus.New(membus.Options{Rules: rules}), nodetest.Options{})
+	before := n.samples()
+	stream := n.listen("topic=a")
+	n.expect("opened", before, moves{opened: 1, "streams": 1})
+	before = n.samples()
+	n.post("/topics/a/end", "", "")
+	n.post("/topics/a/end", "", "")
+	n.post("/topics/a/cancel", "", "")
+	n.post("/topics/b/cancel", "", "")
+	n.publish("?topic=c&end=failed", "", "bye")
+	n.publish("?topic=quotes.A&key=1", "", "hi")
+	n.publish("?topic=quotes.A&key=2", "", "hi")
+	status := func(s string) string { return labelled("topics_ended_total", "status", s) }
+	n.expect("ended", before, moves{status("completed"): 1, status("cancelled"): 1, status("failed"): 1, "table_refusals_total": 1,
+		published("end", "stored"): 2, published("end", "refused"): 2, published("raw", "stored"): 2, published("raw", "refused"): 1,
+		requests("end", 200): 3, requests("end", 409): 1, requests("raw", 200): 2, requests("raw", 422): 1, timed: 7,
+		"events_delivered_total": 1, "streams": -1, labelled("streams_ended_total", "reason", "over"): 1})
+	if text := stream.text(); strings.Count(text, "event: hub.end") != 1 {
+		t.Errorf("the stream said %q", text)
+	}
 }
 
 func TestGapsAndCatchUps(t *testing.T) {

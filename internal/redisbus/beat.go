@@ -41,6 +41,7 @@ func (b *Bus) beat(ctx context.Context) {
 		} else if ctx.Err() == nil {
 			b.counts.beatsFailed.Add(1)
 		}
+		b.accord.forget(accordTime * b.options.Beat)
 		select {
 		case <-ctx.Done():
 			return

@@ -52,6 +52,7 @@ type Bus struct {
 	log     *slog.Logger
 	witness *witness
 	lane    *lane
+	accord  *accord
 	counts  counts
 	stop    func()
 
@@ -79,7 +80,8 @@ func Open(o Options) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{options: o, target: target, keys: keys{o.Prefix, target.options.DB}, scripts: newScripts(), log: o.Log,
-		witness: newWitness(o.Retention.Age), feeds: map[*feed]error{}, fault: errAway, named: "unread"}
+		witness: newWitness(o.Retention.Age), feeds: map[*feed]error{}, fault: errAway, named: "unread",
+		accord: newAccord(o.Rules.Digest(), o.Log)}
 	b.primary = newPrimary(target, b.keys.clock(), o.Dial, o.Log)
 	b.reads = b.newReader()
 	b.lane = newLane(b)

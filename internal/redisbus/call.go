@@ -74,13 +74,13 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	floor := l.bus.witness.floor()
 	topics, names := c.topics()
 	a := arguments{keys: []string{k.clock(), k.epochs(), k.topics(), k.names(), k.lane(l.name), k.due()}}
-	number := c.number
+	number, who := c.number, l.name
 	if len(names) == 0 {
-		number = 0
+		number, who = 0, l.name+"/"+l.bus.accord.own
 	}
 	a.args = append(a.args, s.run, number, floor.String(), formatEpoch(c.known.Epoch), o.Random(1<<32),
 		o.Retention.Messages, o.Retention.Bytes, o.Retention.Age.Milliseconds(), o.RememberKeys.Milliseconds(),
-		k.wire(), l.name, len(names), len(c.groups), c.known.Position.String(), o.RememberProducers.Milliseconds())
+		k.wire(), who, len(names), len(c.groups), c.known.Position.String(), o.RememberProducers.Milliseconds())
 	for _, t := range names {
 		c.topic(&a, k, o.Rules, t)
 	}

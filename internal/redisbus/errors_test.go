@@ -197,6 +197,14 @@ func TestUserRights(t *testing.T) {
 	server.Must("-n", "1", "HSET", "tt:{0}:clock", "run", "another")
 	tell(t, n.bus, "a", "5")
 	live.expect("a 5")
+	table := openBus(t, redisbus.Options{URL: o.URL, Rules: one(t, event.KindLatest, 1), Retention: o.Retention})
+	leased := cell("k=1")
+	leased.Topic, leased.Lease = "a.leased", time.Minute
+	sent(t, table, append([]event.Message{leased}, cells("k=1", "k=2", "k=null", "l=null")...)...)
+	sent(t, table, endWith("", event.Completed))
+	if _, err := table.Active(t.Context(), one(t, event.KindLatest, 1)[1].Selector, event.Position{}, 10); err != nil {
+		t.Error(err)
+	}
 	eventually(t, "the sweep comes", func() bool { return server.Must("-n", "1", "ZCARD", "tt:{0}:topics") == "0" })
 	if denied := server.Must("ACL", "LOG"); denied != "" {
 		t.Errorf("denied: %s", denied)

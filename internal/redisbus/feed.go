@@ -110,6 +110,9 @@ func (f *feed) take(ctx context.Context, sub *subscription, text string) error {
 	}
 	f.heard = time.Now()
 	f.bus.counts.heard.Add(1)
+	if f.bus.accord.hear(a.rules) {
+		f.bus.counts.discords.Add(1)
+	}
 	switch {
 	case a.epoch != f.clock.Epoch || a.run != sub.run:
 		return errTurned

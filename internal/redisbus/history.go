@@ -132,7 +132,8 @@ func (c *collector) add(p piece) (done bool, err error) {
 	if epochs.Epoch != p.epoch || c.page.Epoch != (event.Epoch{}) && c.page.Epoch != p.epoch {
 		return false, errElsewhere // the feed will come to it
 	}
-	c.page.Epoch, c.page.End = p.epoch, p.state.end
+	c.page.Epoch = p.epoch
+	c.page.End = p.state.end
 	for _, e := range p.list {
 		if !e.Position.After(p.old) {
 			c.tooOld = e.Position // which is gone, also before a publish cuts it off

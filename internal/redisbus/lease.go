@@ -10,7 +10,7 @@ import (
 const (
 	lapsePage = 50 // leases looked at by one call
 	// lookTime is how many beats nobody looks at the leases until what ran out
-	// meanwhile did so unseen.
+	// meanwhile did so unseen; but not less than the shortest lease.
 	lookTime = 3
 )
 
@@ -44,7 +44,7 @@ func (b *Bus) lapse(ctx context.Context) (more bool) {
 func (b *Bus) lapses(ctx context.Context) ([]lapse, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	unseen := lookTime * b.options.Beat
+	unseen := max(lookTime*b.options.Beat, event.MinLease)
 	answer, err := b.scripts.due.Run(ctx, b.reader(), []string{b.keys.clock(), b.keys.due()}, unseen.Milliseconds(), lapsePage).StringSlice()
 	if err != nil || len(answer) == 0 {
 		return nil, err

@@ -10,6 +10,7 @@ type Stats struct {
 	BeatsFailed    uint64
 	Heard          uint64 // announcements that came in on the wire: of events, losses and beats of all nodes
 	Reports        uint64 // topics of which a loss was reported to the store
+	Discords       uint64 // times that a node turned up that has other rules
 	Waiting        int    // publishes that wait for the lane
 }
 
@@ -17,7 +18,7 @@ type Stats struct {
 type counts struct {
 	laneReconnects, wireReconnects atomic.Uint64
 	beatsAccepted, beatsFailed     atomic.Uint64
-	heard, reports                 atomic.Uint64
+	heard, reports, discords       atomic.Uint64
 }
 
 // Stats returns the bus' counters.
@@ -25,5 +26,5 @@ func (b *Bus) Stats() Stats {
 	c := &b.counts
 	return Stats{LaneReconnects: c.laneReconnects.Load(), WireReconnects: c.wireReconnects.Load(),
 		BeatsAccepted: c.beatsAccepted.Load(), BeatsFailed: c.beatsFailed.Load(),
-		Heard: c.heard.Load(), Reports: c.reports.Load(), Waiting: b.lane.queue.publishes()}
+		Heard: c.heard.Load(), Reports: c.reports.Load(), Discords: c.discords.Load(), Waiting: b.lane.queue.publishes()}
 }

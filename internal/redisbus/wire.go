@@ -15,6 +15,7 @@ import (
 type announcement struct {
 	epoch  event.Epoch
 	run    string // of the server that the call ran on
+	rules  string // digest of those of the node that beats; empty if it is no beat
 	prev   event.Position
 	upto   event.Position
 	events []event.Event
@@ -85,8 +86,8 @@ func parseAnnouncement(store uint16, text string) (announcement, error) {
 	r := wireReader{rest: text}
 	epoch, err := parseEpoch(store, r.next())
 	a.epoch, a.run = epoch, r.next()
-	r.next() // the lane, and
-	r.next() // its call: for people who look
+	_, a.rules, _ = strings.Cut(r.next(), "/") // behind the name of the lane
+	r.next()                                   // its call: for people who look
 	a.prev, a.upto = r.position(), r.position()
 	count := r.count()
 	last := a.prev

@@ -38,6 +38,8 @@ type PublishStats struct {
 	Messages map[Messages]uint64
 	Requests map[Requests]uint64 // that were answered
 	Open     int                 // streams on their way in
+	// FullTables are refusals since a table has as much as it may.
+	FullTables uint64
 }
 
 // Messages are those that came by one kind of body and ended in one way.
@@ -54,6 +56,7 @@ type publishCounts struct {
 	mu       sync.Mutex
 	messages map[Messages]uint64
 	requests map[Requests]uint64
+	full     uint64 // tables
 }
 
 func newPublishCounts() publishCounts {
@@ -64,6 +67,15 @@ func (t *publishCounts) message(body, outcome string, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.messages[Messages{body, outcome}] += uint64(n)
+}
+
+// refusal counts a table that was full.
+func (t *publishCounts) refusal(err error) {
+	if _, ok := errors.AsType[*event.TableFullError](err); ok {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.full++
+	}
 }
 
 // countRequests counts publishes when they have been answered, by their kind of
@@ -84,7 +96,7 @@ func (s *Server) countRequests(body func(http.Header) string) gin.HandlerFunc {
 func (s *Server) PublishStats() PublishStats {
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
-	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count()}
+	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count(), FullTables: s.counts.full}
 }
 
 // store hands messages of one request with that kind of body to the bus, and
@@ -97,6 +109,7 @@ func (s *Server) store(ctx context.Context, body string, messages []event.Messag
 			n = 1 // a stream tries those before it again, and drops the others
 		}
 		s.counts.message(body, outcomeOf(err), n)
+		s.counts.refusal(err)
 		return nil, err
 	}
 	duplicates := 0

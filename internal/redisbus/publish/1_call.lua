@@ -13,7 +13,8 @@
 --       5 nonce, should a new epoch begin
 --       6 messages kept of a topic  7 bytes  8 milliseconds
 --       9 milliseconds that idempotency keys are remembered
---       10 channel of the wire  11 name of the lane
+--       10 channel of the wire  11 name of the lane, of a beat with the digest of
+--       the node's rules
 --       12 number of topics  13 number of groups
 --       14 where the caller knows the clock of that epoch to have stood
 --       15 milliseconds that producers are remembered
