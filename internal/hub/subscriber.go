@@ -70,6 +70,9 @@ type source struct {
 type Opening struct {
 	ID      string // the cursor that the stream starts from
 	Resumed bool   // it is the client's own
+	// Tables says that one of the topics may be a table: then who starts now
+	// gets other events than who is there already.
+	Tables bool
 }
 
 // Subscribe opens a stream. It asks the bus nothing: what it takes to find
@@ -88,6 +91,7 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	// Read after the logs have begun: a stream that starts now starts where
 	// all of them reach back to.
 	s.begin(r.From, h.mark.Load())
+	s.opening.Tables = s.hasTables()
 	for i := range s.sources {
 		s.sources[i].begin(r.From, s.cursor)
 	}

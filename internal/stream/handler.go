@@ -45,7 +45,11 @@ func (c *connection) greet() error {
 	opening := c.subscriber.Opening()
 	block := c.appendRetry(nil)
 	block = sse.AppendID(block, opening.ID)
-	block = sse.AppendEvent(block, hub.OpenEvent, fmt.Sprintf(`{"resumed":%t}`, opening.Resumed))
+	data := fmt.Sprintf(`{"resumed":%t}`, opening.Resumed)
+	if opening.Tables {
+		data = fmt.Sprintf(`{"resumed":%t,"tables":true}`, opening.Resumed)
+	}
+	block = sse.AppendEvent(block, hub.OpenEvent, data)
 	return c.writeID(block)
 }
 

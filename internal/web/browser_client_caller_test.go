@@ -43,7 +43,7 @@ func clientChecksArguments(s *scene) {
 	s.start(quick)
 	errors := browser.Eval[[]string](s.tab, `import('/tickertape.js').then(({ connect }) => [
 		[1, ['a']], ['ftp://x', ['a']], ['http://[', ['a']], ['/?x=1', ['a']], ['', []], ['', 'a'], ['', [1]], ['', ['']],
-		['', ['a'], null], ['', ['a'], { onEvent: 1 }], ['', ['a'], { onEvents() {} }], ['', ['a'], { onState: {} }], ['', ['a'], { token: 'x' }],
+		['', ['a'], null], ['', ['a'], { onEvent: 1 }], ['', ['a'], { onEvents() {} }], ['', ['a'], { onState: {} }], ['', ['a'], { onEnd: true }], ['', ['a'], { token: 'x' }],
 		['', ['a'], { remember: '' }], ['', ['a'], { share: 1 }], ['', ['a'], { share: true, token() {} }],
 		['', ['a'], { start: {} }], ['', ['a'], { start: { last: 0 } }], ['', ['a'], { start: { last: '3' } }],
 		['', ['a'], { start: { since: 5 } }], ['', ['a'], { start: { since: 'all', last: 1 } }], ['', ['a'], { start: { cursor: '' } }],

@@ -19,13 +19,13 @@ type watched struct {
 	name string // of the page's variable
 }
 
-// handed is one call of a callback: the kind is event, gap or a state's
+// handed is one call of a callback: the kind is event, gap, end or a state's
 // status.
 type handed struct {
-	Kind, Topic, ID, Event, Cursor, Reason string
-	Data                                   any
-	Wait                                   float64
-	Resumed, Shared, Leader                bool
+	Kind, Topic, ID, Event, Cursor, Reason, Status string
+	Data                                           any
+	Wait                                           float64
+	Resumed, Shared, Leader                        bool
 }
 
 // connect imports the client from the hub and connects. The options are
@@ -36,7 +36,7 @@ func (s *scene) connect(tab *browser.Tab, from, url, options string, topics ...s
 	name := browser.Eval[string](tab, fmt.Sprintf(`import('%s/tickertape.js').then(({ connect }) => {
 		const log = { notes: [], count: 0 };
 		const note = (kind, x) => log.notes.push({ ...x, kind: kind || x.status }) && kind === 'event' && log.count++;
-		log.c = connect('%s', %s, { onEvent: e => note('event', e), onGap: g => note('gap', g), onState: s => note('', s),
+		log.c = connect('%s', %s, { onEvent: e => note('event', e), onGap: g => note('gap', g), onEnd: e => note('end', e), onState: s => note('', s),
 			...{%s} });
 		window.connections ??= [];
 		return 'connections[' + (connections.push(log) - 1) + ']';

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -43,7 +44,7 @@ func (s *Server) events(c *gin.Context) {
 	panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
 }
 
-// namedTopics is how many of a stream's topics its line in the log names.
+// namedTopics is how many of a stream's topics and selectors its line in the log names.
 const namedTopics = 3
 
 // logStream writes the one line that a stream leaves in the log: of one that
@@ -60,10 +61,21 @@ func (s *Server) logStream(r *http.Request, q stream.Request, served stream.Serv
 		return
 	}
 	s.log.Info("stream ended", slog.String("stream", uuid.NewString()), slog.String("remote", r.RemoteAddr),
-		slog.Int("topics", len(q.Topics)), slog.Any("first_topics", q.Topics[:min(namedTopics, len(q.Topics))]),
+		slog.Int("topics", len(q.Topics)+len(q.Selectors)), slog.Any("first_topics", firstTopics(q)),
 		slog.Bool("resumed", served.Resumed), slog.String("lasted", served.Time.Round(time.Millisecond).String()),
 		slog.Uint64("events", served.Events), slog.Uint64("bytes", served.Bytes), slog.Uint64("gaps", served.Gaps),
 		slog.String("reason", served.Reason))
+}
+
+// firstTopics returns some of what a stream listens to.
+func firstTopics(q stream.Request) (names []string) {
+	for _, s := range q.Selectors[:min(namedTopics, len(q.Selectors))] {
+		names = append(names, s.String())
+	}
+	for _, t := range q.Topics[:min(namedTopics-len(names), len(q.Topics))] {
+		names = append(names, string(t))
+	}
+	return names
 }
 
 // streamWriter writes through Gin's writer, which would else begin an answer of
@@ -91,7 +103,7 @@ func streamRequest(r *http.Request) (stream.Request, error) {
 		return stream.Request{}, err
 	}
 	var q stream.Request
-	if q.Topics, err = topicsOf(query); err != nil {
+	if q.Topics, q.Selectors, err = topicsOf(query); err != nil {
 		return stream.Request{}, err
 	}
 	if q.From, err = startOf(query); err != nil {
@@ -111,26 +123,36 @@ func streamRequest(r *http.Request) (stream.Request, error) {
 	return q, err
 }
 
-func topicsOf(query url.Values) ([]event.Topic, error) {
-	var topics []event.Topic
-	seen := map[event.Topic]bool{}
+// topicsOf reads what to listen to: topics, and selectors of topics, which have
+// a *.
+func topicsOf(query url.Values) (topics []event.Topic, selectors []event.Selector, err error) {
+	seen := map[string]bool{}
 	for _, name := range query["topic"] {
-		t, err := event.ParseTopic(name)
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		if strings.Contains(name, "*") {
+			selector, err := event.ParseSelector(name)
+			if err != nil {
+				return nil, nil, err
+			}
+			selectors = append(selectors, selector)
+			continue
+		}
+		topic, err := event.ParseTopic(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if !seen[t] {
-			seen[t] = true
-			topics = append(topics, t)
-		}
+		topics = append(topics, topic)
 	}
 	switch {
-	case len(topics) == 0:
-		return nil, hinted{invalid("topic", "is missing"), "GET /events?topic=news"}
-	case len(topics) > maxTopics:
-		return nil, invalid("topic", "is given %d times; one stream takes at most %d topics", len(topics), maxTopics)
+	case len(seen) == 0:
+		return nil, nil, hinted{invalid("topic", "is missing"), "GET /events?topic=news"}
+	case len(seen) > maxTopics:
+		return nil, nil, invalid("topic", "is given %d times; one stream takes at most %d topics and selectors", len(seen), maxTopics)
 	}
-	return topics, nil
+	return topics, selectors, nil
 }
 
 // cursorOf returns the client's cursor. The header wins: a browser that

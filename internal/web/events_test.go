@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"tickertape/internal/event"
 	"tickertape/internal/nodetest"
 	"tickertape/internal/stream"
 )
@@ -23,6 +25,12 @@ func TestEventsRefusesBadRequests(t *testing.T) {
 		"no topic":     refuse(400, get("/events"), "topic", "missing", "GET /events?topic=news"),
 		"empty topic":  refuse(400, get("/events?topic="), "topic", "missing"),
 		"101 topics":   refuse(400, get("/events?topic=t"+topicNumbers(101)), "101", "100"),
+		"101 of both":  refuse(400, get("/events?topic=*&topic=t"+topicNumbers(100)), "101", "selectors"),
+		"part of one":  refuse(400, get("/events?topic=a&topic=b*"), "selector", "segment"),
+		"** within":    refuse(400, get("/events?topic=**.a"), "selector", "last"),
+		"three stars":  refuse(400, get("/events?topic=***"), "selector"),
+		"hub's own":    refuse(400, get("/events?topic=hub.*"), "selector", "reserved"),
+		"empty part":   refuse(400, get("/events?topic=a..*"), "empty segment"),
 		"long query":   refuse(400, get("/events?topic=a&x="+strings.Repeat("x", 7<<10)), "query", "7168"),
 		"bad escape":   refuse(400, get("/events?topic=a%"), "query"),
 		"since, last":  refuse(400, get("/events?topic=a&since=all&last=1"), "since", "last", "exclude"),
@@ -30,7 +38,7 @@ func TestEventsRefusesBadRequests(t *testing.T) {
 		"cut preamble": refuse(400, get("/events?topic=a&envelope"+"=%zz"), "query"),
 	}
 	for name, values := range map[string]string{
-		"topic":     "a%20b a%2Fb a..b hub hub.open a* * %ff %00 a%0d%0aid:1",
+		"topic":     "a%20b a%2Fb a..b hub hub.open %ff %00 a%0d%0aid:1",
 		"since":     "0 0s -5m 10 yesterday ALL 1d 1763820000000-0 99999999999999h",
 		"last":      "0 -1 10001 1.5 x 0x10 99999999999999999999",
 		"envelope":  "1 yes TRUE event",
@@ -49,6 +57,45 @@ func topicNumbers(n int) (query string) {
 		query += "&topic=" + strconv.Itoa(i)
 	}
 	return strings.TrimPrefix(query, "&topic=")
+}
+
+// A selector brings the events of all topics that it matches, those too that
+// are new, in one order and each once; and what a client missed when it comes
+// back. Such a stream goes on when its topics have ended.
+func TestEventsOfSelectors(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, nodetest.Options{})
+	n.publish(t, "quotes.A", "before")
+	s := n.open(t, "?topic=quotes.*&topic=news.**&topic=quotes.A&topic=other&envelope=true")
+	s.opened(false)
+	var want []string
+	for i, topic := range []string{"quotes.A", "quotes.B", "news.a.b.c", "quotes.A.x", "other", "news", "quotes.C"} {
+		id := n.publish(t, topic, strconv.Itoa(i))
+		if topic != "quotes.A.x" && topic != "news" {
+			want = append(want, fmt.Sprintf("%s %d %s", topic, i, id))
+		}
+	}
+	for _, line := range want {
+		e := s.next()
+		var got event.Envelope
+		if err := json.Unmarshal([]byte(e.Data), &got); err != nil || fmt.Sprintf("%s %s %s", got.Topic, strings.Trim(string(got.Data), `"`), e.ID) != line {
+			t.Errorf("got %q, want %s (%v)", e, line, err)
+		}
+	}
+	cursor := s.close()
+	n.publish(t, "news.new", "missed")
+	n.do(t, endOf("quotes.B", ""))
+	n.publish(t, "elsewhere", "unheard")
+	again := n.open(t, "?topic=quotes.*&topic=news.**", "Last-Event-ID: "+cursor)
+	again.opened(true)
+	again.expect("missed")
+	if e := again.next(); e.Name != "hub.end" || e.Data != `{"topic":"quotes.B","status":"completed"}` {
+		t.Errorf("got %q", e)
+	}
+	alone := n.open(t, "?topic=*.B", "Last-Event-ID: "+again.close()) // all that it matches has ended
+	alone.opened(true)
+	n.publish(t, "news.B", "on")
+	alone.expect("on")
 }
 
 func TestEventsTakesAHundredTopics(t *testing.T) {

@@ -68,7 +68,7 @@ func goodTrials(id, over string) map[string]trial {
 		"style":       ok(get("/page/console.css")),
 		"part, head":  ok(request{method: "HEAD", path: "/page/console.js"}),
 	}
-	for _, query := range []string{"topic=news", "topic=a&topic=b&last=10", "topic=a&since=all&envelope=true&heartbeat=event", "topic=a&since=1.5h",
+	for _, query := range []string{"topic=news", "topic=*&topic=a.*.c&topic=a.**&topic=**", "topic=a&topic=b&last=10", "topic=a&since=all&envelope=true&heartbeat=event", "topic=a&since=1.5h",
 		"topic=a&last_event_id=" + id, "topic=a&lastEventId=nonsense", "topic=a&last=10000&envelope=false&heartbeat="} {
 		rows["/events?"+query] = ok(get("/events?" + query))
 	}

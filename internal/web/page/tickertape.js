@@ -14,18 +14,24 @@
  * @typedef {{topic: string, reason: string, after: string, resumed_at: string, cursor: string}} Gap
  */
 /**
+ * A topic has ended: nothing more comes of it. id is the end's.
+ * @typedef {{topic: string, status: 'completed'|'failed'|'cancelled'|'producer_lost', id: string, cursor: string}} End
+ */
+/**
  * What goes on. resumed: whether the stream went on from a cursor. wait: ms
  * until the next try, where the module decides that and not the browser.
  * shared: other tabs of the origin use, or may use, the same connection.
- * leader: it is this tab's. reason: why it is not open, or was opened anew.
+ * leader: it is this tab's. reason: why it is not open, or was opened anew;
+ * ended: all topics have, and the connection is closed for good.
  * @typedef {{status: 'connecting'|'open'|'waiting'|'closed', resumed?: boolean, wait?: number,
- *   shared: boolean, leader: boolean, reason?: 'cut'|'refused'|'silence'|'wake'|'token'|'no leader'}} State
+ *   shared: boolean, leader: boolean, reason?: 'cut'|'refused'|'silence'|'wake'|'token'|'no leader'|'ended'}} State
  */
 /** @typedef {{last: number} | {since: string} | {cursor: string}} Start */
 /**
  * @typedef {object} Options
  * @property {(e: TickerEvent) => void} [onEvent]
  * @property {(g: Gap) => void} [onGap]
+ * @property {(e: End) => void} [onEnd]
  * @property {(s: State) => void} [onState]
  * @property {Start} [start] where to begin; default: from now on
  * @property {string} [remember] keep the cursor over reloads of this tab under this name; it wins over start
@@ -36,7 +42,9 @@
  */
 /** @typedef {{readonly cursor: string, readonly state: State, readonly topics: string[], close(): void}} Connection */
 
-const types = ['message', 'hub.gap', 'hub.open', 'hub.heartbeat', 'hub.cursor'];
+const types = ['message', 'hub.gap', 'hub.end', 'hub.open', 'hub.heartbeat', 'hub.cursor'];
+/** what is more than a sign @type {Record<string, Item['kind']>} */
+const kinds = { message: 'event', 'hub.gap': 'gap', 'hub.end': 'end' };
 const heartbeat = 20_000; // ms; the hub's are 12 to 18 s apart
 const silence = 45_000; // ms without any event, after which a connection counts as dead
 const leaderSilence = 50_000; // the same for a leader, who has to notice first
@@ -46,7 +54,7 @@ const memory = 1000; // events kept for other tabs, and how far two tabs can be 
 const memoryText = 4 << 20; // characters of these events, at most; and as many of a start with last
 
 /**
- * Listens to topics of a hub. Throws a TypeError if an argument is wrong.
+ * Listens to topics of a hub, and to all that selectors like quotes.* match. Throws a TypeError if an argument is wrong.
  * @param {string} url the hub's base URL; '' is the page's own origin
  * @param {string[]} topics
  * @param {Options} [options]
@@ -73,17 +81,20 @@ class Client {
   /** @type {State} */ state = { status: 'connecting', shared: false, leader: false };
   #away = false; // between pagehide and pageshow, or freeze and resume
   #saving = 0; // a timer
+  #topics;
+  /** topics that have ended @type {Set<string>} */ #ended = new Set();
   #listening = new AbortController();
 
   /** @param {URL} url @param {string[]} topics @param {Options} options */
   constructor(url, topics, options) {
     this.#options = options;
+    this.#topics = topics;
     const { start, token } = options;
     this.cursor = this.#remembered() || (start && 'cursor' in start ? start.cursor : '');
     const group = groupName(url, topics, options);
     this.#chain = new Chain(this.cursor, group ? memory : 0, start && 'last' in start && start.last * topics.length <= memory ? start.last : 0);
     this.#stream = new Stream(access => address(url, topics, this.#chain.cursor, start, access), token,
-      (kind, e) => this.#read(kind, e), change => this.#tell(change));
+      (kind, e) => this.#read(kind, e), change => this.#tell(change), () => this.#finish('ended'));
     this.#group = group ? new Group(group, this.#chain, start, {
       lead: () => this.#lead(),
       follow: state => { this.#stream.shut(); this.#tell(state ?? { status: 'open' }); },
@@ -109,11 +120,14 @@ class Client {
     });
   }
 
-  close() {
+  close() { this.#finish(); }
+
+  /** @param {State['reason']} [reason] */
+  #finish(reason) {
     if (this.state.status === 'closed') return;
     this.#listening.abort();
     this.#leave();
-    this.#tell({ status: 'closed' });
+    this.#tell({ status: 'closed', reason });
   }
 
   #begin() {
@@ -155,22 +169,36 @@ class Client {
     // An event without an id of its own has the one before it: then after is before.
     const item = { kind, before, after: e.lastEventId || before, text: e.data };
     const verdict = this.#chain.take(item);
+    const opened = e.type === 'hub.open' && JSON.parse(e.data);
+    if (opened.tables && this.#group) this.#group.tables = true;
     // Others first: a callback may throw, take long, or close all this.
     this.#group?.relay(item);
     if (verdict === 'new') this.#hand(item);
     this.#settle();
-    if (e.type === 'hub.open') this.#tell({ status: 'open', resumed: JSON.parse(e.data).resumed });
+    if (opened) this.#tell({ status: 'open', resumed: opened.resumed });
   }
 
   /** @param {Item} item */
   #hand(item) {
     this.cursor = item.after;
-    const callback = item.kind === 'gap' ? this.#options.onGap : this.#options.onEvent;
+    const { onEvent, onGap, onEnd } = this.#options;
+    const callback = item.kind === 'gap' ? onGap : item.kind === 'end' ? onEnd : onEvent;
     this.#call(/** @param {string} text */ text => {
       const value = (this.#options.parse ?? JSON.parse)(text);
       value.cursor = item.after;
+      if (item.kind === 'end') value.id = item.after;
       callback?.(value);
     }, item.text);
+    this.#note(item);
+  }
+
+  /** Notes which topics have ended. One that goes on is in its next life, and of a gap nobody knows what it took. @param {Item} item */
+  #note({ kind, text }) {
+    if (kind !== 'end' && this.#ended.size === 0) return;
+    const { topic } = JSON.parse(text);
+    if (kind !== 'end') this.#ended.delete(topic);
+    else this.#ended.add(topic);
+    if (this.#topics.every(t => this.#ended.has(t))) this.#finish('ended');
   }
 
   #settle() {
@@ -223,9 +251,10 @@ class Client {
 
 /** A tab's own EventSource, made anew where the browser would not do it. */
 class Stream {
-  #address; #token; #read; #tell;
+  #address; #token; #read; #tell; #over;
   /** @type {EventSource|null} */ #source = null;
   /** what the newest try is known by @type {object|null} */ #try = null;
+  /** the newest token @type {string|undefined} */ #access;
   #retrying = 0; // a timer
   #tries = 0; // since the stream was last open
   #made = 0; // when the newest EventSource was
@@ -236,12 +265,14 @@ class Stream {
    * @param {Options['token']} token
    * @param {(kind: Item['kind'], e: MessageEvent) => void} read
    * @param {(change: Partial<State>) => void} tell
+   * @param {() => void} over nothing will ever come
    */
-  constructor(address, token, read, tell) {
+  constructor(address, token, read, tell, over) {
     this.#address = address;
     this.#token = token;
     this.#read = read;
     this.#tell = tell;
+    this.#over = over;
   }
 
   /** Whether there is an EventSource, or will be. */
@@ -265,6 +296,7 @@ class Stream {
       return;
     }
     if (mine !== this.#try) return; // shut or opened anew meanwhile
+    this.#access = token;
     const source = this.#source = new EventSource(this.#address(token));
     this.#made = Date.now();
     for (const type of types) {
@@ -272,7 +304,7 @@ class Stream {
         if (source !== this.#source) return;
         this.#watch.touch();
         if (type === 'hub.open') this.#tries = 0;
-        this.#read(type === 'message' ? 'event' : type === 'hub.gap' ? 'gap' : 'sign', e);
+        this.#read(kinds[type] ?? 'sign', e);
       });
     }
     source.onerror = () => source === this.#source && this.#lost(source);
@@ -300,14 +332,36 @@ class Stream {
   /**
    * The browser comes back by itself to what the hub or the network cut off,
    * with its newest cursor and after the time that the hub has told it. It
-   * gives up after a final answer; and it would come back with the old token.
+   * gives up after a final answer, which it does not show; and it would come back with the old token.
    * @param {EventSource} source
    */
   #lost(source) {
     this.#watch.touch();
-    if (source.readyState === EventSource.CLOSED) this.#retry('refused');
-    else if (this.#token) this.#retry('cut');
+    if (source.readyState === EventSource.CLOSED) {
+      this.#retry('refused');
+      this.#inquire();
+    } else if (this.#token) this.#retry('cut');
     else this.#tell({ status: 'waiting', reason: 'cut' });
+  }
+
+  /**
+   * Asks whether the final answer was that all topics have ended, and nothing
+   * is left for this client: at first, and now and then if it is refused again
+   * and again.
+   * @returns {Promise<void>}
+   */
+  async #inquire() {
+    const url = this.#address(this.#access);
+    if (this.#tries % 8 !== 1 || !new URL(url).searchParams.has('last_event_id')) return;
+    const mine = this.#try;
+    const stop = new AbortController();
+    const late = setTimeout(() => stop.abort(), longestWait);
+    try {
+      const answer = await fetch(url, { cache: 'no-store', signal: stop.signal });
+      if (answer.status === 204 && mine === this.#try) this.#over();
+    } catch { /* not reached: the next try tells */ }
+    clearTimeout(late);
+    stop.abort(); // it may be a stream
   }
 
   /** @param {State['reason']} reason */
@@ -371,7 +425,7 @@ class Watch {
 /**
  * What a stream brought. A sign is one of the hub's own events that only moves
  * the cursor.
- * @typedef {{kind: 'event'|'gap'|'sign', before: string, after: string, text: string}} Item
+ * @typedef {{kind: 'event'|'gap'|'end'|'sign', before: string, after: string, text: string}} Item
  */
 /** @typedef {Pick<Item, 'kind'|'after'|'text'> & {n: number, still: boolean}} Kept */
 
@@ -417,7 +471,7 @@ class Chain {
       return 'known';
     }
     // An id is never used twice. A gap may be told again, but never left out.
-    if (had && (item.kind === 'event' || !here)) return 'known';
+    if (had && (item.kind !== 'gap' || !here)) return 'known';
     if (!here) return 'foreign';
     this.#keep(item, item.before === item.after);
     this.#move(item.after);
@@ -519,6 +573,7 @@ class Group {
   #leaving = new AbortController();
   #asking = 0; // a timer
   #opened = 0; // when the leader's stream was, last
+  tables = false; // a topic may be a table: who begins now needs more than what comes
   #watch = new Watch(leaderSilence, () => this.following && this.#ask());
 
   /** @param {string} name @param {Chain} chain @param {Start|undefined} start @param {Hooks} hooks */
@@ -645,12 +700,13 @@ class Group {
     const now = state.status === 'open' && (!state.resumed || Date.now() - this.#opened > 2000);
     const early = this.#chain.cursor && !beginOf(this.#start) && !now;
     const answer = cursor ? { items: this.#chain.after(cursor) }
-      : early ? {} : { begin: this.#chain.begin(this.#start), cursor: this.#chain.cursor };
-    this.#post({ to: ask, ...answer, state });
+      : early || this.tables && this.#chain.cursor ? {} : { begin: this.#chain.begin(this.#start), cursor: this.#chain.cursor };
+    this.#post({ to: ask, ...answer, state, tables: this.tables });
   }
 
-  /** @param {{items?: Item[], begin?: Kept[], cursor: string, state: State}} m */
-  #answered({ items, begin, cursor, state }) {
+  /** @param {{items?: Item[], begin?: Kept[], cursor: string, state: State, tables?: boolean}} m */
+  #answered({ items, begin, cursor, state, tables }) {
+    this.tables ||= !!tables;
     if (items) {
       this.#follow(state);
       return this.#pass(items);
@@ -713,9 +769,9 @@ function checkTopics(topics) {
 /** @param {Options} options */
 function checkOptions(options) {
   if (typeof options !== 'object' || options === null) throw new TypeError('options is not an object');
-  const { onEvent, onGap, onState, token, parse, remember, share, start, ...unknown } = options;
+  const { onEvent, onGap, onEnd, onState, token, parse, remember, share, start, ...unknown } = options;
   if (Object.keys(unknown).length > 0) throw new TypeError(`there is no option ${Object.keys(unknown)[0]}`);
-  for (const [name, f] of Object.entries({ onEvent, onGap, onState, token, parse })) {
+  for (const [name, f] of Object.entries({ onEvent, onGap, onEnd, onState, token, parse })) {
     if (f !== undefined && typeof f !== 'function') throw new TypeError(`${name} is not a function`);
   }
   if (remember !== undefined && (typeof remember !== 'string' || !remember)) throw new TypeError('remember is not a name');
