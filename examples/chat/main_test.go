@@ -1,0 +1,20 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// lingering is where net/http waits for half a second before it closes a
+// connection whose body it has not read: it ends by itself.
+const lingering = "net/http.(*conn).closeWriteAndWait"
+
+// TestMain runs the tests, or, as a process that a test started, the backend.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_AS_CHAT") == "" {
+		goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(lingering))
+	}
+	main()
+}
