@@ -4,7 +4,7 @@ package defects
 
 const (
 	booksLua = "internal/redisbus/publish/5_books.lua"
-	livesGo  = "internal/web/lives.go"
+	watchGo  = "internal/web/watch.go"
 	tableGo  = "internal/hub/table.go"
 )
 
@@ -13,7 +13,7 @@ func ofEnds() []Defect {
 		{
 			Name:  "end-forgotten",
 			About: "a message is taken behind the end of its topic",
-			Edits: []Edit{{verdictsLua, `elseif d.status then`, `elseif d.status and false then`}},
+			Edits: []Edit{{verdictsLua, `if d.status then`, `if d.status and false then`}},
 			Cases: []string{"cancel-frozen"},
 		},
 		{
@@ -31,7 +31,7 @@ func ofEnds() []Defect {
 		{
 			Name:  "cancel-unheard",
 			About: "a stream in whose topic was cancelled goes on until its next message",
-			Edits: []Edit{{livesGo, `func(s event.Status) { l.in.close(&event.EndedError{Topic: t, Status: s}) }`, `func(event.Status) {}`}},
+			Edits: []Edit{{watchGo, `func(s event.Status) { w.in.close(&event.EndedError{Topic: t, Status: s}) }`, `func(event.Status) {}`}},
 			Cases: []string{"cancel-frozen"},
 		},
 		{
