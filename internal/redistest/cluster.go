@@ -62,6 +62,15 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 	return c
 }
 
+// Calm has the nodes wait so long for each other that none is given up by itself,
+// however busy the machine is.
+func (c *Cluster) Calm() {
+	c.t.Helper()
+	for _, m := range c.Nodes {
+		m.Must("CONFIG", "SET", "cluster-node-timeout", calm)
+	}
+}
+
 // startNode starts the number'th node.
 func startNode(t testing.TB, number int, args []string) *Member {
 	t.Helper()

@@ -1,8 +1,10 @@
 package redistest_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"tickertape/internal/redistest"
 )
@@ -108,4 +110,47 @@ func TestCluster(t *testing.T) {
 	if got := c.Nodes[1].Must("GET", "{0}a") + c.Nodes[1].Must("GET", "{0}b"); got != "kept1" {
 		t.Errorf("%q came with the slot", got)
 	}
+}
+
+// TestCalm has a primary not answer for twice as long as it is usually given.
+func TestCalm(t *testing.T) {
+	t.Parallel()
+	t.Run("by Sentinels", func(t *testing.T) {
+		t.Parallel()
+		s := redistest.StartSentinels(t)
+		s.Calm()
+		s.Servers[0].Stop()
+		of := func(field string) string {
+			_, rest, _ := strings.Cut(s.Watch[0].Must("SENTINEL", "MASTER", "tape"), "\n"+field+"\n")
+			value, _, _ := strings.Cut(rest, "\n")
+			return value
+		}
+		await(t, "it has been away for long", func() bool {
+			ms, _ := strconv.Atoi(of("last-ok-ping-reply"))
+			return ms > 2000
+		})
+		if flags := of("flags"); flags != "master" {
+			t.Errorf("a Sentinel calls it %s", flags)
+		}
+	})
+	t.Run("in a Cluster", func(t *testing.T) {
+		t.Parallel()
+		c := redistest.StartCluster(t)
+		c.Calm()
+		c.Nodes[0].Stop()
+		flags := ""
+		await(t, "it has been away for long", func() bool {
+			for line := range strings.Lines(c.Nodes[1].Must("CLUSTER", "NODES")) {
+				if fields := strings.Fields(line); strings.HasPrefix(fields[1], c.Nodes[0].Proxy.Addr+"@") {
+					flags = fields[2]
+					asked, _ := strconv.ParseInt(fields[4], 10, 64)
+					return asked > 0 && time.Since(time.UnixMilli(asked)) > 2*time.Second
+				}
+			}
+			return false
+		})
+		if flags != "master" {
+			t.Errorf("a node calls it %s", flags)
+		}
+	})
 }

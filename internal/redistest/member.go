@@ -94,6 +94,9 @@ func DialFrom(host string) *net.Dialer {
 // electionTime bounds every wait for servers to agree.
 const electionTime = 60 * time.Second
 
+// calm is longer than any test, in milliseconds.
+const calm = "3600000"
+
 // awaitThat waits until the condition holds, and fails the test if it never
 // does.
 func awaitThat(t testing.TB, what string, condition func() bool) {

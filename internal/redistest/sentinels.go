@@ -57,6 +57,15 @@ func StartSentinels(t testing.TB, args ...string) *Sentinels {
 	return s
 }
 
+// Calm has the Sentinels wait so long for the primary that none fails over by
+// itself, however busy the machine is.
+func (s *Sentinels) Calm() {
+	s.t.Helper()
+	for _, m := range s.Watch {
+		m.Must("SENTINEL", "SET", masterName, "down-after-milliseconds", calm)
+	}
+}
+
 // startSentinel starts a Sentinel, with what it knows and learns in a file of
 // its own, and has it look around more often than usual.
 func (s *Sentinels) startSentinel(number int) *Member {

@@ -30,6 +30,17 @@ func TestRow(t *testing.T) {
 	}
 }
 
+func TestFound(t *testing.T) {
+	t.Parallel()
+	row := torture.Row{Name: "x", Stuck: []string{"no hub began"}}
+	if row.Err() == nil || row.Found() != nil {
+		t.Errorf("a run that never began went wrong: %v, and shows: %v", row.Err(), row.Found())
+	}
+	if row.Published = 1; row.Found() == nil {
+		t.Error("a run that began, and never ended, shows nothing")
+	}
+}
+
 func TestCases(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}

@@ -29,7 +29,7 @@ func TestSelfTest(t *testing.T) {
 			t.Run(d.Name, func(t *testing.T) {
 				t.Parallel()
 				c := chosen(t, d.Cases)[0]
-				if row := torture.Try(t, c, buildWith(t, d), torture.Short(), 1); row.Err() == nil {
+				if row := torture.Try(t, c, buildWith(t, d), torture.Short(), 1); row.Found() == nil {
 					t.Errorf("%s does not show it: %s", c.Name, row.String())
 				}
 			})
@@ -139,8 +139,7 @@ func (m *matrix) show(t *testing.T, d defects.Defect) {
 		for _, c := range cases {
 			row := torture.Try(t, c, program, proof, seed)
 			t.Logf("%.1f s: %s", row.Took.Seconds(), row.String())
-			// A cluster that never came up, on a busy machine, shows nothing.
-			if err := row.Err(); err != nil && row.Published > 0 {
+			if err := row.Found(); err != nil {
 				words, _, _ := strings.Cut(err.Error(), "\n")
 				t.Log(words)
 				m.print("| `%s` | %s | %d | %d | %d | %d | %s | `%s`, seed %d |\n", d.Name, d.About,
