@@ -37,8 +37,8 @@ func (k keys) meta(t event.Topic) string { return k.prefix + "meta:" + string(t)
 // the bytes of that; 0 for a null.
 func (k keys) now(t event.Topic) string { return k.prefix + "now:" + string(t) }
 
-// nulls is a zset: the deleted keys of a table, by the milliseconds at which that
-// was.
+// nulls is a zset: the deleted keys of a table, each behind the eleven digits of
+// its position's number, by the milliseconds of that.
 func (k keys) nulls(t event.Topic) string { return k.prefix + "nulls:" + string(t) }
 
 // once is a string: digest and place of a message with an idempotency key. A

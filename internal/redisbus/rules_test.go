@@ -112,7 +112,9 @@ func TestKindChanges(t *testing.T) {
 	holds(t, log, second, "z", "")
 	sent(t, table, cells("m=1", "n=1")...) // k and l do not count any more
 	holds(t, table, second, "m=1, n=1", "trimmed")
-	if info, _, err := table.Topic(t.Context(), "a"); err != nil || info.Retained != 2 || info.Kind != event.KindLatest {
+	sent(t, table, cells("m=null", "o=1")...)
+	holds(t, table, second, "n=1, m=null, o=1", "trimmed")
+	if info, _, err := table.Topic(t.Context(), "a"); err != nil || info.Retained != 3 || info.Kind != event.KindLatest {
 		t.Errorf("it is %+v, %v", info, err)
 	}
 }

@@ -77,6 +77,19 @@ func TestTableBooks(t *testing.T) {
 	})
 }
 
+// TestOldestDeletionsGo deletes more keys than a table may have, in one millisecond
+// and against the order of their names.
+func TestOldestDeletionsGo(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	bus := openBus(t, redisbus.Options{URL: server.URL, Rules: one(t, event.KindLatest, 2)})
+	start := sent(t, bus, cells("d=null", "c=null", "d=null", "b=null", "a=null")...)[0].Cursor.Position
+	page := holds(t, bus, event.Position{}, "b=null, a=null", "trimmed")
+	if gone := page.Gaps[0].Position; gone != (event.Position{MS: start.MS, Seq: start.Seq + 2}) {
+		t.Errorf("what is gone ends at %v, it began at %v", gone, start)
+	}
+}
+
 // TestTableComesBackOlder brings the store back from an old dump: the table is as
 // it was, goes on from there, and the loss is told.
 func TestTableComesBackOlder(t *testing.T) {

@@ -40,6 +40,13 @@ local function announce(at, prev, name, kind, event, key, data)
   announced = announced + 1
 end
 
+-- The name of a null among the others of its millisecond, in the order of their
+-- positions.
+local function nullAt(at, key)
+  local _, number = split(at)
+  return string.format('%011.0f', number) .. key
+end
+
 -- Puts an entry in the place of what a table has of its key. The null of a key is
 -- an entry too, so that whoever comes back learns of it.
 local function replace(t, m)
@@ -48,10 +55,11 @@ local function replace(t, m)
     redis.call('XDEL', t.log, entry.at)
     t.stale = t.stale or entry.at == t.first
   end
+  if entry.at ~= '' and entry.size == 0 then
+    redis.call('ZREM', t.nulls, nullAt(entry.at, m.key))
+  end
   if size == 0 then
-    redis.call('ZADD', t.nulls, string.format('%.0f', ms), m.key)
-  elseif entry.at ~= '' and entry.size == 0 then
-    redis.call('ZREM', t.nulls, m.key)
+    redis.call('ZADD', t.nulls, string.format('%.0f', ms), nullAt(t.last, m.key))
   end
   t.bytes = t.bytes + size - entry.size
   entry.at, entry.size = t.last, size

@@ -34,12 +34,13 @@ end
 
 -- Takes a table's nulls out that are too old, or more than it may have keys.
 local function prune(t)
-  local function drop(keys, since)
-    for _, key in ipairs(keys) do
+  local function drop(nulls, since)
+    for _, null in ipairs(nulls) do
+      local key = string.sub(null, 12)
       local at = string.match(redis.call('HGET', t.now, key), '^%S+')
       redis.call('XDEL', t.log, at)
       redis.call('HDEL', t.now, key)
-      redis.call('ZREM', t.nulls, key)
+      redis.call('ZREM', t.nulls, null)
       t.stale = t.stale or at == t.first
       if after(at, t.gone or t.cut) then
         t.gone, t.since = at, since
