@@ -99,6 +99,23 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
+// What the documents and deploy/ give as an example can be used.
+func TestConfigExamples(t *testing.T) {
+	t.Parallel()
+	_, text, _ := strings.Cut(read(t, "../../docs/topics.md"), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	if rules, err := parseConfig([]byte(text)); err != nil || len(rules) != 3 || rules[0].Keys != 5000 {
+		t.Errorf("docs/topics.md: %v, %v", rules, err)
+	}
+	shipped := read(t, "../../deploy/tickertape.yaml")
+	if rules, err := parseConfig([]byte(shipped)); err != nil || len(rules) > 0 {
+		t.Errorf("as shipped: %v, %v", rules, err)
+	}
+	if rules, err := parseConfig([]byte(strings.ReplaceAll(shipped, "\n#  ", "\n  "))); err != nil || len(rules) != 2 {
+		t.Errorf("with its lines uncommented: %v, %v", rules, err)
+	}
+}
+
 // Whatever the file holds, it is refused with a line, or each of its rules can
 // count.
 func FuzzConfig(f *testing.F) {

@@ -20,6 +20,7 @@ import (
 // ownedBus is a bus that this process has opened.
 type ownedBus struct {
 	hub.Bus
+	rulesDiffer func() bool // nil: no other node shares it
 	// shared says that other nodes have this bus too: they can take the
 	// clients over, and deliver what is published here until the end.
 	shared bool

@@ -65,7 +65,7 @@ func openBus(s settings, rules event.Rules, log *slog.Logger) (ownedBus, error) 
 	if err != nil {
 		return ownedBus{}, fmt.Errorf("--redis (HUB_REDIS): %w", err)
 	}
-	return ownedBus{Bus: bus, shared: true, close: bus.Close}, nil
+	return ownedBus{Bus: bus, shared: true, rulesDiffer: bus.RulesDiffer, close: bus.Close}, nil
 }
 
 // spareFiles are left for everything that is not a stream.
@@ -77,7 +77,7 @@ func run(ctx context.Context, s settings, rules event.Rules, bus ownedBus, log *
 	h := hub.New(bus, hub.Options{Rules: rules})
 	// A quiet stream's cursor must be renewed before what it names expires.
 	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), CursorEvery: min(5*time.Minute, s.RetainAge/2), Delay: m.Delivered})
-	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, Log: log})
+	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, RulesDiffer: bus.rulesDiffer, Log: log})
 	if err != nil {
 		return err
 	}

@@ -80,6 +80,27 @@ func TestBadRulesEndTheHub(t *testing.T) {
 	}
 }
 
+// Nodes of one Redis whose rules differ both say so, and serve all the same.
+func TestRulesThatDifferAreSaid(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	file := configure(t, "rules:\n- {selector: quotes.*, kind: latest}\n")
+	one := startProcess(t, "", "HUB_REDIS="+redis.URL, "HUB_CONFIG="+file)
+	same := startProcess(t, "", "HUB_REDIS="+redis.URL, "HUB_CONFIG="+file)
+	for _, p := range []*process{one, same} {
+		if status, body := p.get("/readyz"); status != http.StatusOK || strings.Contains(body, "warning") {
+			t.Errorf("with the same rules: %d %s", status, body)
+		}
+	}
+	other := startProcess(t, "", "HUB_REDIS="+redis.URL)
+	for _, p := range []*process{one, same, other} {
+		p.until("it knows of other rules", func() bool {
+			status, body := p.get("/readyz")
+			return status == http.StatusOK && strings.Contains(body, `"warning":"another node has other rules`)
+		})
+	}
+}
+
 // A cancel on one node is told at once to whoever writes to the topic by a
 // stream to another one, through a proxy too.
 func TestCancelReachesStreamsOfOtherNodes(t *testing.T) {

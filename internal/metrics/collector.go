@@ -29,14 +29,11 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	out.hub(stats)
 	out.ends(stats)
 	out.publishes(c.Web.PublishStats())
-	ready := 1.0
-	if c.Bus.Ready() != nil {
-		ready = 0
-	}
-	out.gauge("bus_ready", "Whether the bus works: 1, or 0; /readyz says why not.", ready)
+	out.flag("bus_ready", "Whether the bus works: 1, or 0; /readyz says why not.", c.Bus.Ready() == nil)
 	switch bus := c.Bus.(type) {
 	case *redisbus.Bus:
 		out.redis(bus.Stats())
+		out.flag("redis_rules_differ", "Whether another node of this Redis has other rules: 1, or 0.", bus.RulesDiffer())
 	case *membus.Bus:
 		out.memory(bus.Stats())
 	}
@@ -55,6 +52,14 @@ type emitter chan<- prometheus.Metric
 
 func (out emitter) gauge(name, help string, value float64) {
 	out.emit(prometheus.GaugeValue, name, help, value)
+}
+
+func (out emitter) flag(name, help string, set bool) {
+	value := 0.0
+	if set {
+		value = 1
+	}
+	out.gauge(name, help, value)
 }
 
 func (out emitter) counter(name, help string, value uint64, labels ...string) {

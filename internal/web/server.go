@@ -32,7 +32,10 @@ type Options struct {
 	// MaxStreamsIn is how many streams may be on their way in at once; more
 	// are sent away until later. 10,000
 	MaxStreamsIn int
-	Log          *slog.Logger
+	// RulesDiffer reports whether another node has other rules; nil: there is
+	// no other one.
+	RulesDiffer func() bool
+	Log         *slog.Logger
 }
 
 // Server answers the hub's HTTP requests.
@@ -214,7 +217,17 @@ func (s *Server) ready(c *gin.Context) {
 		s.fail(c, fmt.Errorf("%w: %w", errNotReady, err))
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+	answer := readiness{Status: "ready"}
+	if differ := s.options.RulesDiffer; differ != nil && differ() {
+		answer.Warning = "another node has other rules (--config): which ones count is up to the node that takes a message"
+	}
+	c.JSON(http.StatusOK, answer)
+}
+
+// readiness is the answer of a node that takes clients.
+type readiness struct {
+	Status  string `json:"status"`
+	Warning string `json:"warning,omitempty"`
 }
 
 // notReady returns why the node is not ready, or nil if it is.
