@@ -75,8 +75,10 @@ soak: ## three hubs, 5,000 clients and a fault every 20 s for 20 minutes, or SOA
 	@scripts/need redis-server haproxy
 	SOAK=$(or $(SOAK),20m) SOAK_PLOT=$(CURDIR)/docs/soak.svg go test -count=1 -v -run 'TestSoak$$' -timeout 48h ./internal/torture/
 
-pictures: ## make the console's pictures in docs/ anew (best with the font Inter: Debian's fonts-inter)
-	@scripts/need chromium
+pictures: ## make the pictures of pages in docs/ anew (best with the font Inter: Debian's fonts-inter)
+	@scripts/need chromium redis-server haproxy
 	@dir=$$(mktemp -d) && trap 'rm -r "$$dir"' EXIT && \
 	CONSOLE_PICTURES=$$dir go test -count=1 -run 'TestConsole/makes_pictures' ./internal/web/ && \
-	cp $$dir/console-light.png $$dir/console-dark.png $$dir/console-phone.png docs/
+	CHAT_PICTURES=$$dir go test -count=1 -run 'TestPage' ./examples/chat/ && \
+	cp $$dir/console-light.png $$dir/console-dark.png $$dir/console-phone.png docs/ && \
+	cp $$dir/chat-answer.png docs/chat.png

@@ -62,7 +62,7 @@ func newServer(hub *client.Client, a *answers, publicHub string, lease time.Dura
 		return nil, err
 	}
 	origin := u.Scheme + "://" + u.Host
-	s := &server{hub: hub, answers: a, lease: lease, log: a.log, page: page.Bytes(), policy: "default-src 'none'; style-src 'self'; script-src 'self' " +
+	s := &server{hub: hub, answers: a, lease: lease, log: a.log, page: page.Bytes(), policy: "default-src 'none'; style-src 'self'; img-src data:; script-src 'self' " +
 		origin + "; connect-src 'self' " + origin + "; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()

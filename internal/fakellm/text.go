@@ -36,12 +36,16 @@ func (s *Server) tokens(prompt string) []string {
 		short = string(runes[:60]) + "…"
 	}
 	pieces := split("You asked: “" + short + "”\n\n")
+	var order []int
 	for i := 0; len(pieces) < s.options.Tokens; i++ {
+		if i%len(sentences) == 0 {
+			order = random.Perm(len(sentences))
+		}
 		between := " "
 		if i%4 == 3 {
 			between = "\n\n"
 		}
-		pieces = append(pieces, split(sentences[random.IntN(len(sentences))]+between)...)
+		pieces = append(pieces, split(sentences[order[i%len(sentences)]]+between)...)
 	}
 	return pieces
 }

@@ -3,8 +3,7 @@
 import { texts } from './texts.js';
 
 const hub = document.body.dataset.hub;
-const { connect } = await import(`${hub}/tickertape.js`);
-
+const client = import(`${hub}/tickertape.js`);
 const main = document.querySelector('main');
 const by = id => document.getElementById(id);
 const words = texts[navigator.language.startsWith('zh') ? 'zh' : 'en'];
@@ -15,13 +14,15 @@ document.documentElement.lang = words.lang;
 for (const element of document.querySelectorAll('[data-text]')) element.textContent = words[element.dataset.text];
 
 /** Shows the answer of a topic as it is written. */
-function follow(name) {
+async function follow(name) {
   connection?.close();
   topic = name;
   by('question').textContent = '';
   by('answer').replaceChildren(document.createTextNode(''));
   show(name ? 'waiting' : 'idle');
   if (!name) return;
+  const { connect } = await client.catch(() => ({}));
+  if (!connect || name !== topic) return; // not there, or another one was asked for meanwhile
   connection = connect(hub, [name], {
     start: { since: 'all' }, // it is short: whoever comes gets all of it
     share: false, // tabs rarely show the same answer
@@ -60,6 +61,7 @@ function show(status) {
   by('stop').hidden = !running;
   by('stop').disabled = false;
   by('ask').hidden = running;
+  by('ask').disabled = false;
   by('again').hidden = running || status === 'idle';
   document.querySelector('article').ariaBusy = String(running);
 }
@@ -100,6 +102,12 @@ by('stop').addEventListener('click', async () => {
   by('stop').disabled = true;
   // What is shown then is the topic's end, like in any other tab.
   await post('/stop', { topic }).catch(() => by('stop').disabled = false);
+});
+
+// Without the hub's client nothing can be read: until it is there, the page loads anew.
+client.catch(() => {
+  complain(words.noHub);
+  setTimeout(() => location.reload(), 5000);
 });
 
 addEventListener('popstate', open);
