@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -27,26 +28,33 @@ func (b *brake) dial(ctx context.Context, network, addr string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
-		return nil, err
+	tcp := conn.(*net.TCPConn)
+	if err := tcp.SetReadBuffer(4 << 10); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
-	return &slowConn{Conn: conn, brake: b}, nil
+	return &slowConn{TCPConn: tcp, brake: b}, nil
 }
 
 // slowConn takes slowRate bytes a second.
 type slowConn struct {
-	net.Conn
+	*net.TCPConn
 	brake *brake
+	wide  sync.Once
 }
 
 // Read takes its time for what it returns.
 func (c *slowConn) Read(p []byte) (int, error) {
 	select {
 	case <-c.brake.off:
-		return c.Conn.Read(p)
+		var err error
+		c.wide.Do(func() { err = c.SetReadBuffer(1 << 20) })
+		if err != nil {
+			return 0, err
+		}
+		return c.TCPConn.Read(p)
 	default:
 	}
-	n, err := c.Conn.Read(p[:min(len(p), slowRate/10)])
+	n, err := c.TCPConn.Read(p[:min(len(p), slowRate/10)])
 	select {
 	case <-c.brake.off:
 	case <-time.After(time.Duration(n) * time.Second / slowRate): // a rate, not a condition

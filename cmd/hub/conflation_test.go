@@ -58,13 +58,14 @@ func (c conflation) hub(t *testing.T) *process {
 // what these get.
 func (c conflation) table(t *testing.T) {
 	hub := c.hub(t)
-	alone, _ := c.beside(t, hub, "quotes", nil)
+	alone, _ := c.beside(t, hub, "quotes", nil, 0)
 	var slow []*slowReader
 	for range c.slow {
 		slow = append(slow, newSlowReader(t, hub.url, "quotes"))
 	}
 	resident := hub.memory("VmRSS")
-	with, last := c.beside(t, hub, "quotes", slow)
+	total := c.rate * int(c.span.Seconds())
+	with, last := c.beside(t, hub, "quotes", slow, total)
 	grown := hub.memory("VmHWM") - resident
 
 	began := time.Now()
@@ -75,7 +76,6 @@ func (c conflation) table(t *testing.T) {
 		latest = max(latest, time.Since(began))
 		events += r.stop()
 	}
-	total := c.rate * int(c.span.Seconds())
 	t.Logf("%d slow readers at %d B/s of %d keys at %d updates/s for %v: %d events each of %d, the newest of each key %v after the last update; "+
 		"others' p99 %v alone, %v beside them; the hub's memory grew by at most %d KiB", c.slow, slowRate, c.keys, c.rate, c.span,
 		events/c.slow, total, latest.Round(time.Millisecond), alone, with, grown)
@@ -97,10 +97,12 @@ func (c conflation) log(t *testing.T) {
 	}
 	resident := hub.memory("VmRSS")
 	began := time.Now()
-	c.beside(t, hub, "trades", slow)
+	c.beside(t, hub, "trades", slow, 0)
 	total := c.rate * int(c.span.Seconds())
-	for i, r := range slow {
+	for _, r := range slow {
 		r.hurry()
+	}
+	for i, r := range slow {
 		r.await(t, i, func() bool { return r.events == total })
 		r.stop()
 	}
@@ -108,9 +110,10 @@ func (c conflation) log(t *testing.T) {
 		c.slow, total, time.Since(began).Round(time.Second), hub.memory("VmHWM")-resident)
 }
 
-// beside publishes the updates, and to others something else, and returns the
-// others' p99 and the number of each key's last update.
-func (c conflation) beside(t *testing.T, hub *process, topic string, slow []*slowReader) (p99 time.Duration, last map[string]int) {
+// beside publishes the updates, numbered on from those before, and to others
+// something else, and returns the others' p99 and the number of each key's last
+// update.
+func (c conflation) beside(t *testing.T, hub *process, topic string, slow []*slowReader, before int) (p99 time.Duration, last map[string]int) {
 	t.Helper()
 	const others, each = 10, 50 // readers, and messages a second
 	total := each * int(c.span.Seconds())
@@ -129,14 +132,14 @@ func (c conflation) beside(t *testing.T, hub *process, topic string, slow []*slo
 			post(t, hub.client, hub.url, name, fmt.Sprintf("n %d %d", n+1, time.Now().UnixNano()))
 		}
 	})
-	last = c.publish(t, hub, topic)
+	last = c.publish(t, hub, topic, before)
 	running.Wait()
 	p99, _ = p99s(delaysOf(t, readers, total))
 	return p99, last
 }
 
-// publish publishes updates of the keys in turn, numbered, at the rate.
-func (c conflation) publish(t *testing.T, hub *process, topic string) (last map[string]int) {
+// publish publishes updates of the keys in turn, numbered on, at the rate.
+func (c conflation) publish(t *testing.T, hub *process, topic string, before int) (last map[string]int) {
 	t.Helper()
 	publisher, err := client.New(hub.url, client.Options{})
 	if err != nil {
@@ -152,8 +155,8 @@ func (c conflation) publish(t *testing.T, hub *process, topic string) (last map[
 		messages := make([]event.Message, batch)
 		for i := range messages {
 			key := fmt.Sprint("key-", (n+i)%c.keys)
-			last[key] = n + i + 1
-			messages[i] = event.Message{Topic: event.Topic(topic), Key: key, Data: event.Data{Text: fmt.Sprint(n+i+1, " ", filler)}}
+			last[key] = before + n + i + 1
+			messages[i] = event.Message{Topic: event.Topic(topic), Key: key, Data: event.Data{Text: fmt.Sprint(last[key], " ", filler)}}
 		}
 		if _, err := publisher.PublishBatch(t.Context(), messages); err != nil {
 			t.Fatalf("update %d: %v", n, err)

@@ -45,20 +45,22 @@ func (x *tap) dial(ctx context.Context, network, addr string) (net.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
+	tcp := conn.(*net.TCPConn)
 	if x.room > 0 {
-		if err := conn.(*net.TCPConn).SetReadBuffer(x.room); err != nil {
+		if err := tcp.SetReadBuffer(x.room); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
-	return &tappedConn{Conn: conn, tap: x, closed: make(chan struct{})}, nil
+	return &tappedConn{TCPConn: tcp, tap: x, closed: make(chan struct{})}, nil
 }
 
 // tappedConn is a connection that is read through a tap.
 type tappedConn struct {
-	net.Conn
+	*net.TCPConn
 	tap    *tap
 	closed chan struct{}
 	once   sync.Once
+	wide   sync.Once
 }
 
 func (c *tappedConn) Read(p []byte) (int, error) {
@@ -68,15 +70,26 @@ func (c *tappedConn) Read(p []byte) (int, error) {
 	}
 	select {
 	case <-c.tap.opened:
+		if err := c.widen(); err != nil {
+			return 0, err
+		}
 	case <-due:
 		p = p[:min(len(p), c.tap.piece)]
 	case <-c.closed:
 		return 0, net.ErrClosed
 	}
-	return c.Conn.Read(p)
+	return c.TCPConn.Read(p)
+}
+
+// widen has the kernel keep more, once, or reading fast would be slow.
+func (c *tappedConn) widen() (err error) {
+	if c.tap.room > 0 {
+		c.wide.Do(func() { err = c.SetReadBuffer(1 << 20) })
+	}
+	return err
 }
 
 func (c *tappedConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
+	return c.TCPConn.Close()
 }
