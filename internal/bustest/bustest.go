@@ -75,6 +75,7 @@ func ofKinds() []promise {
 		{"TableBytesAreLimited", tableBytesAreLimited},
 		{"TablePagesAddUp", tablePagesAddUp},
 		{"DeletionsAreLimited", deletionsAreLimited},
+		{"OldestDeletionsGo", oldestDeletionsGo},
 		{"DeletionsExpire", deletionsExpire},
 		{"TableExpiresAsAWhole", tableExpiresAsAWhole},
 		{"EphemeralIsNotKept", ephemeralIsNotKept},

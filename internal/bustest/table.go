@@ -216,6 +216,24 @@ func deletionsAreLimited(t *testing.T, open Open) {
 	}
 }
 
+// oldestDeletionsGo has deletions of one moment, whose keys are in another order.
+func oldestDeletionsGo(t *testing.T, open Open) {
+	bus := open(t, wide())()
+	var batch []event.Message
+	var want []string
+	for i := range tableKeys + 3 {
+		key := fmt.Sprint("k", 7*i%(tableKeys+3))
+		batch = append(batch, del("table.x", key))
+		want = append(want, key+"=null")
+	}
+	r := publish(t, bus, batch...)
+	page := history(t, bus, event.Range{Topic: "table.x", Upto: now(t, bus)})
+	equal(t, "deletions", cells(page.Events), want[3:])
+	if len(page.Gaps) != 1 || page.Gaps[0].Position != r[2].Cursor.Position {
+		t.Errorf("the gaps are %+v, want one at %v", page.Gaps, r[2].Cursor.Position)
+	}
+}
+
 // deletionsExpire keeps a table alive until a deletion is too old. Keys are
 // never.
 func deletionsExpire(t *testing.T, open Open) {

@@ -70,9 +70,9 @@ import (
 // and each event bears it. A table keeps the newest event of each key; what
 // a newer one supersedes is in no page and leaves no gap, and a page may so have
 // events whose Prev lies behind the one before. An event whose data is null takes
-// its key out and is kept itself for the retention's age, though not more of them
-// than the rule allows keys, so that whoever comes back learns of it; when it goes,
-// that is a Gap for those who come from before it. A message that would take the
+// its key out and is kept itself for the retention's age, so that whoever comes back
+// learns of it, though only the newest of them, as many as the rule allows keys; when
+// it goes, that is a Gap for those who come from before it. A message that would take the
 // table beyond the rule's keys, or the retention's bytes, is refused with an
 // *event.TableFullError, but one that deletes a key or ends the topic never is;
 // else a table's events stay until the whole topic has been without a message for
