@@ -67,12 +67,12 @@ func TestStreamInHearsOfEndsOverHTTP2(t *testing.T) {
 	defer cancel()
 	body, sender := io.Pipe()
 	defer func() { _ = sender.Close() }()
-	go func() {
-		_, _ = io.WriteString(sender, "{\"data\":1}\n") // and no more
-		n.holds(t, "t", 1)
-		n.do(t, cancelOf("t"))
-	}()
-	if got := postFlow(t, ctx, server.Client(), server.URL+"/publish?topic=t", body); !strings.Contains(string(got), `"topic_status":"cancelled"`) {
+	answered := make(chan []byte, 1)
+	go func() { answered <- postFlow(t, ctx, server.Client(), server.URL+"/publish?topic=t", body) }()
+	_, _ = io.WriteString(sender, "{\"data\":1}\n") // and no more
+	n.holds(t, "t", 1)
+	n.do(t, cancelOf("t"))
+	if got := <-answered; !strings.Contains(string(got), `"topic_status":"cancelled"`) {
 		t.Errorf("answered %q", got)
 	}
 }
