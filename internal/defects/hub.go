@@ -27,13 +27,13 @@ func ofHub() []Defect {
 			Name:  "seam-doubled",
 			About: "what the log shares with the history is not dropped where the two meet",
 			Edits: []Edit{{viewGo, `		src.page = nil
-		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position, holed: l.holes > 0}, true
+		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position, holed: l.holes > 0, mixed: mixed}, true
 `, `		frames := behind(l.frames[l.head:], after)
 		if src.page != nil {
 			frames = l.frames[l.head:]
 		}
 		src.page = nil
-		return view{source: src, frames: frames, upto: now.Position, holed: l.holes > 0}, true
+		return view{source: src, frames: frames, upto: now.Position, holed: l.holes > 0, mixed: mixed}, true
 `}},
 			Cases: []string{"back-apart"},
 		},

@@ -155,7 +155,7 @@ func (h *Hub) Over(r Request) bool {
 		return false
 	}
 	cursor, err := event.ParseCursor(r.From.Cursor)
-	if err != nil || cursor.Replaying() {
+	if err != nil {
 		return false
 	}
 	position, reason := mark.clock.Resolve(cursor)

@@ -17,10 +17,10 @@ type part struct {
 	tables bool // tables only
 }
 
-// part returns what the stream asks for at its cursor of the topics of its
+// part returns what the stream asks for, behind after, of the topics of its
 // selectors.
-func (s *Subscriber) part() (p part) {
-	if c := s.cursor; c.Replaying() && (c.Last > 0 || c.Tables) {
+func (s *Subscriber) part(after event.Position) (p part) {
+	if c := s.cursor; c.Opened.After(after) && (c.Last > 0 || c.Tables) {
 		p = part{opened: c.Opened, last: c.Last, tables: c.Tables}
 	}
 	return p
@@ -37,14 +37,6 @@ type gathering struct {
 	events  int
 	over    bool // what is left is too much
 	used    time.Time
-}
-
-// strand is the history of one topic, as far as it was read and not merged yet.
-type strand struct {
-	topic  event.Topic
-	frames []*frame
-	upto   event.Position // it is read up to here
-	begun  bool
 }
 
 // A selector's log keeps a few gatherings, for those who come back from several
@@ -67,7 +59,7 @@ func (h *Hub) gather(ctx context.Context, l *log) error {
 	if err != nil {
 		return err
 	}
-	whole, err := h.spin(ctx, g)
+	whole, err := h.spin(ctx, l, g)
 	if err != nil || !whole {
 		l.keep(g)
 		if err == nil {
@@ -196,7 +188,7 @@ func never() event.Position { return event.Position{MS: math.MaxUint64} }
 
 // spin reads on for the strands that are used up, and reports whether all of them
 // have something or are at their end.
-func (h *Hub) spin(ctx context.Context, g *gathering) (whole bool, err error) {
+func (h *Hub) spin(ctx context.Context, l *log, g *gathering) (whole bool, err error) {
 	if g.events >= h.options.ResumeEvents {
 		g.overrun()
 	}
@@ -208,40 +200,11 @@ func (h *Hub) spin(ctx context.Context, g *gathering) (whole bool, err error) {
 		if turn++; turn > gatherTopics {
 			return false, nil
 		}
-		if err := h.readStrand(ctx, g, s); err != nil {
+		if err := h.readStrand(ctx, l, g, s); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
-}
-
-// readStrand reads what comes next of one topic.
-func (h *Hub) readStrand(ctx context.Context, g *gathering, s *strand) error {
-	ctx, cancel := context.WithTimeout(ctx, h.options.ReadTime)
-	defer cancel()
-	o, n := h.options, len(g.strands)
-	r := event.Range{Topic: s.topic, After: s.upto, Upto: g.upto,
-		Limit: max(1, min(o.PageEvents, gatherPages*o.PageEvents/n)), Bytes: max(1, min(o.PageBytes, gatherPages*o.PageBytes/n))}
-	if !s.begun {
-		r.Last = g.last
-	}
-	answer, err := h.history(ctx, r)
-	if err != nil {
-		return err
-	}
-	now := h.mark.Load().clock
-	if answer.Epoch != g.epoch || now.Epoch != g.epoch {
-		return errRunning
-	}
-	if answer.Upto == r.After {
-		if len(answer.Gaps) == 0 || answer.Gaps[0].Position.After(now.Position) {
-			return errRunning // the feed may still bring some of it
-		}
-		answer.Gaps[0].Position, answer.Upto = g.upto, g.upto
-	}
-	s.begun, s.upto = true, answer.Upto
-	s.frames = inOrder(s.topic, answer)
-	return nil
 }
 
 // pages merges the strands as far as all of them are read, as pages.
@@ -250,11 +213,12 @@ func (g *gathering) pages(l *log, o Options) []*page {
 	for _, s := range g.strands {
 		upto = event.Earliest(upto, s.upto)
 	}
-	var frames []*frame
+	var frames, later []*frame
 	for _, s := range g.strands {
 		rest := behind(s.frames, upto)
 		frames = append(frames, s.frames[:len(s.frames)-len(rest)]...)
 		s.frames = rest
+		later = append(later, rest...)
 	}
 	slices.SortStableFunc(frames, func(a, b *frame) int { return a.position().Compare(b.position()) })
 	if room := o.ResumeEvents - g.events; len(frames) > room {
@@ -271,6 +235,7 @@ func (g *gathering) pages(l *log, o Options) []*page {
 	for _, p := range pages {
 		p.part = g.part
 	}
+	warn(pages, later)
 	g.at = upto
 	return pages
 }

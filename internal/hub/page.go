@@ -18,7 +18,8 @@ type page struct {
 	bytes  int
 	holes  int // among the frames
 
-	part part // of a selector's topics that it is complete for
+	part  part     // of a selector's topics that it is complete for
+	ahead []*frame // holes that begin in the page, and end behind it
 
 	// Set if the page begins with the last so many events up to opened.
 	last   int
@@ -53,11 +54,26 @@ func newPages(l *log, from event.Page, frames []*frame, events, bytes int) []*pa
 		}
 	}
 	p.upto = from.Upto
+	warn(pages, frames)
 	return pages
 }
 
+// warn has the pages know of the holes that begin in them and end behind them.
+func warn(pages []*page, frames []*frame) {
+	for _, f := range frames {
+		if !f.hole() {
+			continue
+		}
+		for _, p := range pages {
+			if f.position().After(p.upto) && p.upto.After(f.event.Prev) {
+				p.ahead = append(p.ahead, f)
+			}
+		}
+	}
+}
+
 // inOrder returns the events and holes of a topic's page as frames. A hole's Prev
-// is where it begins.
+// is where it begins; in that of a table, events may still stand.
 func inOrder(t event.Topic, from event.Page) []*frame {
 	frames := make([]*frame, 0, len(from.Events)+len(from.Gaps))
 	at, rest := from.After, from.Events
@@ -67,7 +83,9 @@ func inOrder(t event.Topic, from event.Page) []*frame {
 			at, rest = rest[0].Position, rest[1:]
 		}
 		hole := holeFrame(t, g)
-		hole.event.Prev = at
+		if hole.event.Prev = at; len(from.Events) > 0 && from.Events[0].Kind == event.KindLatest {
+			hole.event.Prev = from.After
+		}
 		frames = append(frames, hole)
 		at = g.Position
 	}

@@ -92,7 +92,7 @@ func (s *Subscriber) views(views []view, now event.Clock) ([]view, event.Positio
 			continue
 		}
 		limit = event.Earliest(limit, v.upto)
-		if len(v.frames) > 0 {
+		if len(v.frames)+len(v.ahead) > 0 {
 			views = append(views, v)
 		}
 	}

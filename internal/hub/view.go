@@ -13,7 +13,10 @@ type view struct {
 	page   *page // that the frames are of; nil: the log itself
 	frames []*frame
 	upto   event.Position
-	holed  bool // among the frames may be holes of several topics
+
+	holed bool     // there are holes among the frames
+	ahead []*frame // and some that begin among them, and end behind
+	mixed bool     // events may stand in the holes: there are several topics, or a table
 }
 
 // skip passes over what has been superseded: what took its place comes later.
@@ -23,19 +26,20 @@ func (v *view) skip() {
 	}
 }
 
-// entered returns the holes that a stream enters which goes on to position next:
-// of one topic's, it can be only the next of the frames.
+// entered returns the holes that a stream enters which goes on to position next.
 func (v *view) entered(next event.Position) (list []*frame) {
-	frames, several := v.frames, v.source.log.selection != nil
+	frames := v.frames
 	switch {
 	case !v.holed:
 		frames = nil
-	case !several && len(frames) > 1:
-		frames = frames[:1]
+	case !v.mixed && len(frames) > 0:
+		frames = frames[:1] // the only one that it can be
 	}
-	for _, f := range frames {
-		if f.hole() && f.position().After(next) && (!several || next.After(f.event.Prev)) {
-			list = append(list, f)
+	for _, frames := range [][]*frame{frames, v.ahead} {
+		for _, f := range frames {
+			if f.hole() && f.position().After(next) && (!v.mixed || next.After(f.event.Prev)) {
+				list = append(list, f)
+			}
 		}
 	}
 	return list
@@ -54,9 +58,10 @@ func (l *log) view(s *Subscriber, src *source, after event.Position, now event.C
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	src.end = l.ending.at
+	mixed := l.selection != nil || l.kind == event.KindLatest
 	var asked part
 	if l.selection != nil {
-		asked = s.part()
+		asked = s.part(after)
 	}
 	switch {
 	case l.kind == event.KindEphemeral: // nothing to be missed
@@ -64,14 +69,15 @@ func (l *log) view(s *Subscriber, src *source, after event.Position, now event.C
 	case asked == part{} && l.epoch == now.Epoch && !l.floor.After(after):
 		l.inquire(s, src)
 		src.page = nil
-		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position, holed: l.holes > 0}, true
+		return view{source: src, frames: behind(l.frames[l.head:], after), upto: now.Position, holed: l.holes > 0, mixed: mixed}, true
 	}
 	covers := func(p *page) bool { return p.epoch == now.Epoch && p.part == asked && p.covers(after) }
 	if src.page == nil || !covers(src.page) {
 		src.page = l.shared(covers)
 	}
 	if p := src.page; p != nil {
-		return view{source: src, page: p, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position), holed: p.holes > 0}, true
+		return view{source: src, page: p, frames: behind(p.frames, after), upto: event.Earliest(p.upto, now.Position),
+			holed: p.holes > 0, ahead: p.ahead, mixed: mixed}, true
 	}
 	l.want(s, want{source: src, epoch: now.Epoch, after: after, part: asked})
 	return view{}, false

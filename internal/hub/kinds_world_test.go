@@ -1,0 +1,243 @@
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tickertape/internal/event"
+	"tickertape/internal/hub"
+	"tickertape/internal/membus"
+)
+
+// kinds is a world of topics of all kinds, which end and live again, on one bus
+// in memory with two nodes. Beside it stands all that was ever published.
+type kinds struct {
+	rules  event.Rules
+	limits event.Retention
+	small  hub.Options
+	bus    *membus.Bus
+	nodes  []*hub.Hub
+	stop   func()
+	events []event.Event // in order of position
+	count  int
+	guests []*guest
+}
+
+// Topics whose names begin with t are tables, with e ephemeral, else logs.
+var (
+	kindTopics = []event.Topic{"l.a", "l.b", "l.c.d", "t.a", "t.b", "e.a"}
+	kindNames  = []string{"l.a", "l.b", "t.a", "e.a", "l.*", "t.*", "**", "*.a", "e.**", "l.c.*"}
+)
+
+func newKinds(t *rapid.T, rules event.Rules) *kinds {
+	w := &kinds{rules: rules,
+		limits: event.Retention{Messages: rapid.IntRange(2, 8).Draw(t, "retain"), Bytes: 1 << 20, Age: time.Minute},
+		small: hub.Options{Rules: rules, Age: time.Minute, Readers: 2, LogLinger: 8 * time.Second, PageLife: 4 * time.Second,
+			LogFrames:  rapid.IntRange(1, 3).Draw(t, "log"),
+			PageEvents: rapid.IntRange(1, 4).Draw(t, "page"),
+			LogsBytes:  rapid.SampledFrom([]int{3000, 1 << 20}).Draw(t, "logs"),
+			PagesBytes: rapid.SampledFrom([]int{1000, 1 << 20}).Draw(t, "pages"),
+		},
+	}
+	w.bus = membus.New(membus.Options{Rules: rules, Retention: w.limits})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for range 2 {
+		h := hub.New(w.bus, w.small)
+		w.nodes = append(w.nodes, h)
+		running.Go(func() { _ = h.Run(ctx) })
+		<-h.Ready()
+	}
+	w.stop = func() { cancel(); running.Wait() }
+	return w
+}
+
+func (w *kinds) end() {
+	for _, c := range w.guests {
+		c.close()
+	}
+	w.stop()
+}
+
+func (w *kinds) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){"publish": w.publish, "publish more": w.publish, "batch": w.batch, "sleep": w.sleep,
+		"join": w.join, "take": w.take, "drop": w.drop, "resume": w.resume, "settle": w.settle}
+}
+
+func (w *kinds) draw(t *rapid.T) event.Message {
+	w.count++
+	m := event.Message{Topic: rapid.SampledFrom(kindTopics).Draw(t, "topic"), Data: event.Data{Text: fmt.Sprint(w.count)}}
+	kind := w.rules.Of(m.Topic).Kind
+	what := rapid.IntRange(0, 11).Draw(t, "what")
+	if kind == event.KindLatest {
+		m.Key = rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "key")
+		if what < 2 {
+			m.Data = event.Data{JSON: true, Text: "null"}
+		}
+	}
+	if what == 11 && kind != event.KindEphemeral {
+		return event.Message{Topic: m.Topic, EndOnly: true, End: event.Failed}
+	}
+	return m
+}
+
+func (w *kinds) publish(t *rapid.T) { w.send(t, w.draw(t)) }
+
+func (w *kinds) batch(t *rapid.T) {
+	for range rapid.IntRange(2, 20).Draw(t, "n") {
+		w.send(t, w.draw(t))
+	}
+}
+
+// send publishes; a topic that has ended takes nothing.
+func (w *kinds) send(t *rapid.T, m event.Message) {
+	r, err := w.bus.Publish(context.Background(), []event.Message{m})
+	if ended := new(event.EndedError); errors.As(err, &ended) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := event.Event{Epoch: r[0].Cursor.Epoch, Position: r[0].Cursor.Position, Topic: m.Topic, Kind: w.rules.Of(m.Topic).Kind, Key: m.Key, Data: m.Data}
+	if m.EndOnly {
+		e = event.NewEnd(m.Topic, e.Kind, m.End)
+		e.Epoch, e.Position = r[0].Cursor.Epoch, r[0].Cursor.Position
+	}
+	w.events = append(w.events, e)
+}
+
+func (w *kinds) sleep(*rapid.T) { time.Sleep(17 * time.Second) }
+
+// kept returns what the store has of the topic.
+func (w *kinds) kept(t *rapid.T, topic event.Topic) map[event.Position]bool {
+	clock, _ := w.bus.Clock(context.Background())
+	page, err := w.bus.History(context.Background(), event.Range{Topic: topic, Upto: clock.Position})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := map[event.Position]bool{}
+	for _, e := range page.Events {
+		kept[e.Position] = true
+	}
+	return kept
+}
+
+// superseded reports whether the event is not the newest of its key.
+func (w *kinds) superseded(e event.Event) bool {
+	return e.Kind == event.KindLatest && e.End == "" && slices.ContainsFunc(w.events, func(f event.Event) bool {
+		return f.Topic == e.Topic && f.Key == e.Key && f.End == "" && f.Position.After(e.Position)
+	})
+}
+
+// later counts the topic's events behind e and up to p.
+func (w *kinds) later(e event.Event, p event.Position) (n int) {
+	for _, f := range w.events {
+		if f.Topic == e.Topic && f.Position.After(e.Position) && !f.Position.After(p) {
+			n++
+		}
+	}
+	return n
+}
+
+// isOver reports whether the topic's last event is its end.
+func (w *kinds) isOver(topic event.Topic) bool {
+	for _, e := range slices.Backward(w.events) {
+		if e.Topic == topic {
+			return e.End != ""
+		}
+	}
+	return false
+}
+
+func (w *kinds) pick(t *rapid.T, connected bool) *guest {
+	var fit []*guest
+	for _, c := range w.guests {
+		if (c.sub != nil) == connected && !c.over {
+			fit = append(fit, c)
+		}
+	}
+	if len(fit) == 0 {
+		return nil
+	}
+	return rapid.SampledFrom(fit).Draw(t, "guest")
+}
+
+func (w *kinds) join(t *rapid.T) {
+	if len(w.guests) >= 6 {
+		return
+	}
+	start := rapid.SampledFrom([]hub.Start{{}, {All: true}, {Last: 2}, {Since: 20 * time.Second}}).Draw(t, "start")
+	c := &guest{w: w, names: rapid.SliceOfNDistinct(rapid.SampledFrom(kindNames), 1, 3, rapid.ID).Draw(t, "names"),
+		cover: map[event.Topic]event.Position{}}
+	w.guests = append(w.guests, c)
+	c.connect(t, start)
+	opening, err := event.ParseCursor(c.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.at, c.opening = opening.Position, opening
+}
+
+func (w *kinds) take(t *rapid.T) {
+	if c := w.pick(t, true); c != nil {
+		c.take(t, rapid.SampledFrom([]int{1, 300, 1 << 20}).Draw(t, "max"))
+		c.read(t)
+	}
+}
+
+// drop breaks a connection somewhere in what is under way.
+func (w *kinds) drop(t *rapid.T) {
+	if c := w.pick(t, true); c != nil {
+		c.take(t, 1<<20)
+		c.bytes = c.bytes[:rapid.IntRange(0, len(c.bytes)).Draw(t, "cut")]
+		c.read(t)
+		c.close()
+	}
+}
+
+func (w *kinds) resume(t *rapid.T) {
+	if c := w.pick(t, false); c != nil {
+		c.connect(t, hub.Start{Cursor: c.id})
+	}
+}
+
+// settle has everyone who is connected catch up.
+func (w *kinds) settle(t *rapid.T) {
+	for _, c := range w.guests {
+		if c.sub != nil {
+			c.settle(t)
+		}
+	}
+}
+
+func (w *kinds) finish(t *rapid.T) {
+	for _, c := range w.guests {
+		for range 3 { // the second time, or the third, a node knows what is over
+			if c.sub == nil && !c.over {
+				c.connect(t, hub.Start{Cursor: c.id})
+			}
+			if c.sub != nil {
+				c.settle(t)
+			}
+		}
+		if c.check(t, c.sub != nil || c.over, "it ends again and again"); len(c.topics()) == len(c.names) {
+			c.check(t, c.over || slices.ContainsFunc(c.topics(), func(topic event.Topic) bool { return !c.toldOfEnd(topic) }), "it is not over")
+		}
+	}
+}
+
+func (c *guest) topics() (list []event.Topic) {
+	for _, name := range c.names {
+		if !strings.Contains(name, "*") {
+			list = append(list, event.Topic(name))
+		}
+	}
+	return list
+}
