@@ -23,6 +23,7 @@ func TestConsole(t *testing.T) {
 		"quotes and news":     pageShowsQuotesAndNews,
 		"follows new topics":  pageFollowsNewTopics,
 		"follows the picked":  pageFollowsPicked,
+		"shows ends":          pageShowsEnds,
 		"outlives a reload":   pageOutlivesReload,
 		"pauses and filters":  pagePausesAndFilters,
 		"bears a flood":       pageBearsFlood,

@@ -56,6 +56,28 @@ func pageFollowsNewTopics(s *scene) {
 	s.silent()
 }
 
+// The list says what a topic is, and both it and the feed how one has ended, in
+// both languages. A page that follows all goes on.
+func pageShowsEnds(s *scene) {
+	node := nodetest.Start(s, nodetest.Options{Bus: rulesFor(s, "quotes.*", "latest")})
+	s.tab.Open(node.URL)
+	s.awaitState("open") // also where there is no topic yet
+	s.publish(node, note{Topic: "job", Data: "1"}, note{Topic: "quotes.US", Key: "A", Data: "2"})
+	s.awaitRows(2)
+	s.end(node, "job", "failed")
+	if got := s.awaitRows(3)[0]; got.Kind != "end" || got.Topic != "job" || got.Reason != "failed" {
+		s.Errorf("got %+v", got)
+	}
+	const states = `[...document.querySelectorAll('#topic-list li')].map(li => li.querySelector('.topic').textContent + ' ' + li.querySelector('.topic-state').textContent).join()`
+	s.tab.Wait(states+` === 'job failed,quotes.US table'`, states)
+	s.tab.Click("#language")
+	s.tab.Wait(states+` === 'job 已失败,quotes.US 表格'`, states)
+	s.tab.Click("#language")
+	s.publish(node, note{Topic: "other", Data: "3"})
+	s.awaitRows(4)
+	s.silent()
+}
+
 // The address holds what the reader picked.
 func pageFollowsPicked(s *scene) {
 	node := nodetest.Start(s, nodetest.Options{})
@@ -75,7 +97,7 @@ func pageFollowsPicked(s *scene) {
 		s.Errorf("listed: %+v", got)
 	}
 	s.tab.Click("#all")
-	s.until("the page follows all topics", func() bool { return node.Hub.Subscribers("b") == 1 })
+	s.until("the page follows all topics", func() bool { return node.Hub.Subscribers("a") == 0 && node.Streams.Open() == 1 })
 	s.awaitRows(5) // what it did not hear comes from the topic's history, and "2" not again
 	got := s.data()
 	slices.Sort(got)

@@ -36,9 +36,12 @@ function take(event) {
 
 // ---- the stream ----
 
+const maxRecent = 100; // topics of which the history is read when they are new to the page
+
 let stream = null;
 let following = []; // the stream's topics
 let changing = Promise.resolve();
+let trouble = ''; // why the hub does not say which topics it has, as it is shown
 
 // start is where a page begins that remembers nothing.
 function start() {
@@ -50,7 +53,7 @@ const started = start();
 
 function onState(state) {
   status.showState(state);
-  if (state.status === 'open') notices.showProblem('');
+  if (state.status === 'open') notices.showProblem(trouble);
   if (state.status === 'waiting' && state.reason === 'refused') explain();
 }
 
@@ -87,6 +90,11 @@ function open(list) {
         feed.addGap(gap);
         notices.showGap(gap);
         status.showCursor(gap.cursor);
+      },
+      onEnd(end) {
+        feed.addEnd(end);
+        status.showCursor(end.cursor);
+        topics.refresh();
       } });
     stream = mine;
     status.showCursor(stream.cursor);
@@ -106,7 +114,8 @@ async function change() {
   const old = stream;
   stream = null;
   old?.close();
-  const added = following.length > 0 ? list.filter(topic => !following.includes(topic)) : [];
+  const before = topics.covered(following);
+  const added = following.length > 0 ? topics.covered(list).filter(topic => !before.includes(topic)).slice(0, maxRecent) : [];
   await Promise.all(added.map(recent));
   open(list);
 }
@@ -122,7 +131,8 @@ async function recent(topic) {
 // follow has the changes made one after the other.
 function follow() {
   $('welcome').hidden = ids.size > 0 || !topics.isEmpty();
-  if (topics.followed().length === 0) notices.showProblem(topics.trouble());
+  const now = topics.covered(topics.followed()).length === 0 ? topics.trouble() : '';
+  if (now !== trouble) notices.showProblem(trouble = now);
   changing = changing.catch(reportError).then(change);
 }
 

@@ -25,6 +25,11 @@ export function addGap(gap) {
   add({ kind: 'gap', at: new Date(), topic: gap.topic, reason: gap.reason });
 }
 
+// addEnd shows that a topic has ended.
+export function addEnd(end) {
+  add({ kind: 'end', at: new Date(), topic: end.topic, reason: end.status });
+}
+
 function add(entry) {
   kept.push(entry);
   if (kept.length > 2 * maxKept) kept = kept.slice(-maxKept);
@@ -57,10 +62,10 @@ function show() {
 
 function row(entry) {
   const cells = [time(entry.at, true), make('span', 'topic', entry.topic)];
-  if (entry.kind === 'gap') {
+  if (entry.kind !== 'event') {
     const [what, why] = [make('strong', 'name'), make('span', 'why')];
-    say(what, 'gap');
-    say(why, `gap.${entry.reason}`);
+    say(what, entry.kind);
+    say(why, `${entry.kind}.${entry.reason}`);
     cells.push(what, make('code', 'reason', entry.reason), why);
   } else {
     cells.push(make('span', 'name', entry.name), ...entry.key ? [make('span', 'key', entry.key)] : [], make('pre', 'data', entry.data));

@@ -9,6 +9,7 @@ const every = 3000;         // ms between two looks, while the page is visible
 const maxFollowed = 100;    // topics of one stream
 const maxLength = 6000;     // of their names in the stream's address
 const maxListed = 500;
+const everything = '**';    // the selector of all topics
 
 let known = new Map();      // topic → what the hub says of it
 let more = false;           // the hub has more topics than are listed
@@ -18,8 +19,17 @@ let picked = null;          // a Set of topics; null: all
 let changed = () => {};     // is told when what is followed may have changed
 const rows = new Map();     // topic → its row
 
-// followed returns the topics to listen to, in order of their names.
-export function followed() {
+// followed returns the topics to listen to, in order of their names: a
+// selector, if that is all of them.
+export const followed = () => picked === null ? [everything] : fitting();
+
+// covered returns the topics of such a list by their names, as far as they are
+// known.
+export const covered = list => list.includes(everything) ? [...known.keys()] : list;
+
+// fitting returns the topics that are followed by their names, as many as one
+// stream takes.
+function fitting() {
   const names = [...picked ?? known.keys()].sort();
   let length = 0;
   return names.slice(0, maxFollowed).filter(name => (length += encodeURIComponent(name).length + 7) <= maxLength);
@@ -90,25 +100,34 @@ document.addEventListener('visibilitychange', () => { if (document.visibilitySta
 function show() {
   const names = [...new Set([...known.keys(), ...picked ?? []])].sort();
   for (const [name, row] of rows) if (!known.has(name) && !picked?.has(name)) { row.element.remove(); rows.delete(name); }
-  const following = new Set(followed());
+  const following = new Set(fitting());
   names.forEach((name, i) => {
     const row = rows.get(name) ?? newRow(name);
     if ($('topic-list').children[i] !== row.element) $('topic-list').insertBefore(row.element, $('topic-list').children[i] ?? null);
-    row.box.checked = following.has(name);
+    row.box.checked = picked === null || following.has(name);
     row.retained.textContent = known.has(name) ? count(known.get(name).retained) : '–';
+    tell(row, known.get(name) ?? {});
   });
   $('all').checked = picked === null;
   $('no-topics').hidden = names.length > 0;
-  const wants = picked?.size ?? known.size;
-  if (following.size < wants || more) say($('topics-note'), 'topics.some', { n: count(following.size) });
+  if (picked !== null && following.size < picked.size) say($('topics-note'), 'topics.some', { n: count(following.size) });
   else say($('topics-note'), '');
+}
+
+// tell shows what is not usual about a topic: its kind, and how it has ended.
+function tell(row, { kind, status }) {
+  const what = status ? `ended.${status}` : kind && kind !== 'log' ? `kind.${kind}` : '';
+  say(row.state, what);
+  row.state.hidden = what === '';
+  row.element.classList.toggle('ended', Boolean(status));
 }
 
 function newRow(name) {
   const box = make('input');
   box.type = 'checkbox';
   const retained = make('span', 'retained');
-  const row = { box, retained, element: make('li', '', make('label', 'pick', box, make('span', 'topic', name), retained)) };
+  const state = make('span', 'topic-state');
+  const row = { box, retained, state, element: make('li', '', make('label', 'pick', box, make('span', 'topic', name), state, retained)) };
   box.addEventListener('change', () => pick(topics => (box.checked ? topics.add(name) : topics.delete(name))));
   rows.set(name, row);
   return row;
@@ -116,7 +135,7 @@ function newRow(name) {
 
 // pick changes which topics are followed.
 function pick(change) {
-  const topics = new Set(followed());
+  const topics = new Set(fitting());
   change(topics);
   follow(topics.size > 0 ? topics : null);
 }
@@ -131,12 +150,12 @@ function follow(topics) {
   changed();
 }
 
-$('all').addEventListener('change', () => follow($('all').checked ? null : new Set(followed())));
+$('all').addEventListener('change', () => follow($('all').checked ? null : new Set(fitting())));
 
 $('add').addEventListener('submit', e => {
   e.preventDefault();
   const name = $('add-topic').value.trim();
   if (name === '') return;
   $('add-topic').value = '';
-  follow(new Set([...picked ?? followed(), name]));
+  follow(new Set([...picked ?? fitting(), name]));
 });
