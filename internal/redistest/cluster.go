@@ -58,16 +58,20 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 		return strings.Contains(m.Must("CLUSTER", "INFO"), "cluster_state:ok") && c.Primary(m) == first &&
 			strings.Count(m.Must("CLUSTER", "NODES"), "slave ") == len(replicas)
 	})
+	c.wait(usual)
 	c.URL = c.URLOf(c.Nodes...)
 	return c
 }
 
 // Calm has the nodes wait so long for each other that none is given up by itself,
 // however busy the machine is.
-func (c *Cluster) Calm() {
+func (c *Cluster) Calm() { c.wait(calm) }
+
+// wait has the nodes wait for each other for so many milliseconds.
+func (c *Cluster) wait(ms string) {
 	c.t.Helper()
 	for _, m := range c.Nodes {
-		m.Must("CONFIG", "SET", "cluster-node-timeout", calm)
+		m.Must("CONFIG", "SET", "cluster-node-timeout", ms)
 	}
 }
 
@@ -76,7 +80,7 @@ func startNode(t testing.TB, number int, args []string) *Member {
 	t.Helper()
 	m := newMember(t, number)
 	m.bus = StartProxy(t, "")
-	own := slices.Concat(m.args(), []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+	own := slices.Concat(m.args(), []string{"--cluster-enabled", "yes", "--cluster-node-timeout", atFirst,
 		"--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", m.port(), "--cluster-announce-bus-port", m.busPort(),
 		"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--save", "", "--appendonly", "no"}, args)
 	port := ""

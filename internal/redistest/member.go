@@ -94,8 +94,12 @@ func DialFrom(host string) *net.Dialer {
 // electionTime bounds every wait for servers to agree.
 const electionTime = 60 * time.Second
 
-// calm is longer than any test, in milliseconds.
-const calm = "3600000"
+// How long servers wait for each other, in milliseconds.
+const (
+	atFirst = "5000" // until all are up, which may keep a busy machine longer than usual
+	usual   = "1000"
+	calm    = "3600000" // longer than any test
+)
 
 // awaitThat waits until the condition holds, and fails the test if it never
 // does.

@@ -54,15 +54,19 @@ func StartSentinels(t testing.TB, args ...string) *Sentinels {
 	awaitThat(t, "the replicas have the data", func() bool {
 		return strings.Count(s.Servers[0].Must("INFO", "replication"), "state=online") == 2
 	})
+	s.wait(usual)
 	return s
 }
 
 // Calm has the Sentinels wait so long for the primary that none fails over by
 // itself, however busy the machine is.
-func (s *Sentinels) Calm() {
+func (s *Sentinels) Calm() { s.wait(calm) }
+
+// wait has the Sentinels wait for the primary for so many milliseconds.
+func (s *Sentinels) wait(ms string) {
 	s.t.Helper()
 	for _, m := range s.Watch {
-		m.Must("SENTINEL", "SET", masterName, "down-after-milliseconds", calm)
+		m.Must("SENTINEL", "SET", masterName, "down-after-milliseconds", ms)
 	}
 }
 
@@ -74,7 +78,7 @@ func (s *Sentinels) startSentinel(number int) *Member {
 	config := filepath.Join(s.t.TempDir(), "sentinel.conf")
 	text := fmt.Sprintf("sentinel announce-ip 127.0.0.1\nsentinel announce-port %s\n", m.port())
 	text += fmt.Sprintf("sentinel monitor %s 127.0.0.1 %s 2\n", masterName, s.Servers[0].port())
-	for _, setting := range [...]string{"down-after-milliseconds %s 1000", "failover-timeout %s 3000", "parallel-syncs %s 2"} {
+	for _, setting := range [...]string{"down-after-milliseconds %s " + atFirst, "failover-timeout %s 3000", "parallel-syncs %s 2"} {
 		text += fmt.Sprintf("sentinel "+setting+"\n", masterName)
 	}
 	if s.password != "" {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"io"
 	"net"
 	"os"
@@ -38,6 +39,12 @@ type direction struct {
 
 func newConnection(l *link, s *store) *connection {
 	return &connection{link: l, store: s, made: time.Now(), more: make(chan struct{}, 1)}
+}
+
+// compare orders the connections of a link: by when they were made, and what the
+// node has sent, for that it makes two at one moment is no rarity.
+func (c *connection) compare(other *connection) int {
+	return cmp.Or(c.made.Compare(other.made), cmp.Compare(c.up.sent, other.up.sent))
 }
 
 // Write implements net.Conn. It never waits.

@@ -29,19 +29,25 @@ func (e *ear) Run(ctx context.Context, sink event.Sink) error {
 
 // History implements hub.Bus.
 func (e *ear) History(ctx context.Context, r event.Range) (event.Page, error) {
-	e.queue(fmt.Sprint(r))
-	return e.Bus.History(ctx, r)
+	return e.Bus.History(e.asked(ctx, fmt.Sprint(r)), r)
 }
 
 // Clock implements hub.Bus.
 func (e *ear) Clock(ctx context.Context) (event.Clock, error) {
-	e.queue("clock")
-	return e.Bus.Clock(ctx)
+	return e.Bus.Clock(e.asked(ctx, "clock"))
 }
 
-// queue has who does something wait for a while, by what that is: the hub's
-// readers may all ask at once, and the feed goes on when the beat does.
-func (e *ear) queue(what string) { time.Sleep(e.dice.duration(usual, purpose(what))) }
+// asked has one of the hub's readers wait before it asks for something, and
+// behind each step of that: all of them may ask at once, and wait for the same
+// answer.
+func (e *ear) asked(ctx context.Context, what string) context.Context {
+	wait := func() { e.wait(what) }
+	wait()
+	return patient{ctx, wait}
+}
+
+// wait has who does something wait for a while that depends on what it is.
+func (e *ear) wait(what string) { time.Sleep(e.dice.duration(usual, purpose(what))) }
 
 // heard is a sink that an ear hears too.
 type heard struct {
@@ -55,7 +61,7 @@ func (h heard) Topics() []event.Topic { return slices.Sorted(slices.Values(h.Sin
 // Feed implements event.Sink.
 func (h heard) Feed(s event.Stretch) {
 	if s.Broken {
-		h.ear.queue("feed")
+		h.ear.wait("feed") // what it was told, others may have been told too
 	}
 	h.ear.mu.Lock()
 	defer h.ear.mu.Unlock()
@@ -71,4 +77,23 @@ func (e *ear) take(s *hub.Subscriber, most int) ([][]byte, hub.State, event.Epoc
 	defer e.mu.Unlock()
 	blocks, state := s.Take(nil, most)
 	return blocks, state, e.epoch
+}
+
+// patient is a context in which who ends a step of a call waits.
+type patient struct {
+	context.Context
+	wait func()
+}
+
+// Value implements context.Context. It hides that the context is one of those of
+// which package context knows all by itself.
+func (patient) Value(any) any { return nil }
+
+// AfterFunc has package context call stop when a context of a step ends.
+func (p patient) AfterFunc(f func()) func() bool {
+	stop := context.AfterFunc(p.Context, f)
+	return func() bool {
+		p.wait()
+		return stop()
+	}
 }

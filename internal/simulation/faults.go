@@ -39,13 +39,19 @@ func (w *world) someNodes() (some []*node) {
 	return some
 }
 
+// What is drawn for a connection.
+const (
+	whether = iota
+	how
+)
+
 // cutSome breaks some connections of a node.
 func (w *world) cutSome() {
 	n, share := w.anyNode(), 1+w.rng.IntN(3)
 	w.note("cut 1 of %d connections of node %d", share, n.number)
 	n.link.each(func(c *connection) {
-		if w.rng.IntN(share) == 0 {
-			c.cut(w.rng.IntN(2) == 0)
+		if n.link.dice.below(share, whether) == 0 {
+			c.cut(n.link.dice.below(2, how) == 0)
 		}
 	})
 }
@@ -55,11 +61,11 @@ func (w *world) cutSome() {
 func (w *world) lose() {
 	n, which, share := w.anyNode(), 1+w.rng.IntN(3), 1+w.rng.IntN(3)
 	w.note("lose %d of 1 of %d connections of node %d", which, share, n.number)
-	for _, c := range n.link.all() {
-		if w.rng.IntN(share) == 0 {
+	n.link.each(func(c *connection) {
+		if n.link.dice.below(share, whether) == 0 {
 			n.link.lose(c, which&1 > 0, which&2 > 0)
 		}
-	}
+	})
 }
 
 // stall holds back what a node sends, or what is sent to it, or both.

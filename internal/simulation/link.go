@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"cmp"
 	"context"
 	"net"
 	"slices"
@@ -99,20 +98,25 @@ func (l *link) release() {
 }
 
 // all returns the link's connections, in the order in which they were made.
-// Those of one moment differ by what was sent, not by who was faster.
 func (l *link) all() []*connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.SortedStableFunc(slices.Values(l.connections), func(a, b *connection) int {
-		return cmp.Or(a.made.Compare(b.made), cmp.Compare(a.up.sent, b.up.sent))
-	})
+	return slices.SortedStableFunc(slices.Values(l.connections), (*connection).compare)
 }
 
 // each does something to each of the link's connections, a nanosecond after the
-// other: who notices at one moment does what it does next in any order.
+// other: who notices at one moment does what it does next in any order. Between
+// those that nothing tells apart yet there is no such order: what is drawn for
+// one of them, by the dice, is drawn for all.
 func (l *link) each(do func(*connection)) {
-	for i, c := range l.all() {
-		l.agenda.in(time.Duration(i), l.name, func() { do(c) })
+	var before *connection
+	var wait time.Duration
+	for _, c := range l.all() {
+		if before != nil && before.compare(c) != 0 {
+			wait++
+		}
+		before = c
+		l.agenda.in(wait, l.name, func() { do(c) })
 	}
 }
 
