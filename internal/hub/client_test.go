@@ -224,7 +224,7 @@ func (w *world) drop(t *rapid.T) {
 		c.id = c.sub.Cursor()
 		c.note(t, "-- a sign of life: %s", c.id)
 		if c.reason == "" {
-			c.passed(t, c.parse(t, c.id).Position)
+			c.passed(t, c.w.place(c.parse(t, c.id)))
 		}
 	}
 	c.close()

@@ -94,7 +94,9 @@ func (l *log) conclude(at event.Position, k event.Kind, doubts int) {
 		return
 	}
 	l.ending.at = at
-	l.rouse()
+	for _, s := range l.subscribers { // idle, or about to be without having seen it
+		s.waker.Wake(s)
+	}
 }
 
 // ask has the store say whether the topic has ended, and tells those who want to
@@ -121,11 +123,15 @@ func (h *Hub) ask(ctx context.Context, t event.Topic) error {
 		at = info.Last.Position
 		h.watches.tell(t, info.Status)
 	}
-	if l != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.conclude(at, info.Kind, doubts)
+	if l == nil {
+		return nil
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ending.doubts != doubts {
+		return errRunning // who waits for the answer sleeps
+	}
+	l.conclude(at, info.Kind, doubts)
 	return nil
 }
 

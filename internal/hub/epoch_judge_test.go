@@ -35,3 +35,21 @@ func TestEpochTurnsAfterJudging(t *testing.T) {
 		})
 	}
 }
+
+// The same of a cursor that is beyond all that its own epoch had when the clock
+// was read: that was said in the epoch, and stays true when it is over. What the
+// epoch had behind that place is not passed over without a word.
+func TestEpochTurnsAfterBadCursor(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		last := b.publish("a", "1")[0]
+		last.Position.MS += 5
+		s := subscribe(t, h, &bell{}, from(last), "a")
+		defer s.Close()
+		synctest.Wait() // the clock is read
+		end := b.publish("a", "2")[0].Position
+		b.turn(end)
+		b.put("a", "3")
+		b.mend()
+		expect(t, "the stream", s, "a:bad_cursor 2 3")
+	})
+}

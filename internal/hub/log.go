@@ -177,11 +177,6 @@ func (l *log) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched = false
-	l.rouse()
-}
-
-// rouse is wake for those who hold l.mu.
-func (l *log) rouse() {
 	for _, s := range l.subscribers {
 		if s.armed.CompareAndSwap(true, false) {
 			s.waker.Wake(s)

@@ -44,6 +44,17 @@ func (w *world) comeBack(t *rapid.T, c *client) {
 	}
 }
 
+// place returns up to where a cursor counts. A stream that has handed out nothing
+// yet is still at the one that it came with. It may lie beyond the end of its
+// epoch: it was made up, or the store has lost what stood there. Either way who
+// comes back with it goes on from that end.
+func (w *world) place(cursor event.Cursor) event.Position {
+	if end, ok := w.ended[cursor.Epoch]; ok {
+		return event.Earliest(cursor.Position, end)
+	}
+	return cursor.Position
+}
+
 // stray comes with a cursor that means nothing here.
 func (w *world) stray(t *rapid.T) {
 	c := w.pick(t, false)

@@ -226,6 +226,11 @@ func (b *scripted) Topics(context.Context, *event.Selector, event.Topic, int) ([
 func (b *scripted) Topic(_ context.Context, t event.Topic) (event.TopicInfo, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if held := b.held; held != nil {
+		b.mu.Unlock()
+		<-held
+		b.mu.Lock()
+	}
 	info := event.TopicInfo{Topic: t, Last: event.Cursor{Epoch: b.clock.Epoch, Position: b.last[t]}}
 	if end := b.end(t); end != nil {
 		info.Status = end.End

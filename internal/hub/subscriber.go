@@ -102,14 +102,14 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 }
 
 // settle judges the cursor by the store's clock, and reports whether it could.
-// The clock of an epoch that is over tells nothing: if the cursor is one of the
-// next epoch, it would pass for one of an epoch that is lost.
+// The clock of an epoch that is over tells only of its own cursors: one of the
+// next epoch would pass for one of an epoch that is lost.
 func (s *Subscriber) settle() bool {
 	clock := s.clock.Swap(nil)
 	if clock == nil {
 		return false
 	}
-	if mark := s.hub.mark.Load(); clock.Epoch != mark.clock.Epoch {
+	if mark := s.hub.mark.Load(); clock.Epoch != mark.clock.Epoch && clock.Epoch != s.cursor.Epoch {
 		if s.place(mark); !s.settled {
 			s.hub.reads.push(task{judge: []*Subscriber{s}})
 		}
