@@ -61,6 +61,7 @@ end
 -- Keeps the limits of a topic that has something new, and what is alive of it for
 -- as long as that is.
 local function keep(t)
+  redis.call('PEXPIRE', t.log, keepMS) -- the first to go: without it the others do not count
   if t.now then
     prune(t)
     redis.call('PEXPIRE', t.now, keepMS)
@@ -68,7 +69,6 @@ local function keep(t)
   elseif t.kind == '' then
     trim(t)
   end
-  redis.call('PEXPIRE', t.log, keepMS)
 end
 
 -- Writes down what has come to be of a topic.
