@@ -152,3 +152,19 @@ func TestManyNodesNotice(t *testing.T) {
 		}
 	}
 }
+
+// TestLeaseOutlastsItsTopic has a lease be prolonged, for nobody saw it run out,
+// while all else of its topic has expired: the topic ends all the same.
+func TestLeaseOutlastsItsTopic(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	limits := event.Retention{Age: event.MinLease}
+	blind := openBus(t, redisbus.Options{URL: server.URL, Retention: limits, Beat: time.Hour})
+	outlive(t, lent(t, blind))
+	server.Must("PEXPIRE", "tt:{0}:meta:a", "900") // it has been away for so long that this is over soon
+	back := nowIn(t, blind)
+	watcher := openBus(t, redisbus.Options{URL: server.URL, Retention: limits})
+	if at := untilLost(t, watcher); at.Sub(back) < event.MinLease {
+		t.Errorf("it ended %v after somebody looked", at.Sub(back))
+	}
+}

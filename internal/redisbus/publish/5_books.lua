@@ -108,6 +108,7 @@ for i = 1, topicCount do
     redis.call('ZREM', dueKey, t.name)
   elseif t.lease and (t.added or t.prolonged) then
     redis.call('ZADD', dueKey, string.format('%.0f', now + t.lease), t.name)
+    redis.call('PEXPIRE', t.meta, metaMS)
   end
 end
 
