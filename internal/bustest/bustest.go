@@ -86,6 +86,7 @@ func ofKinds() []promise {
 		{"EndIsRepeated", endIsRepeated},
 		{"RacingEndsEndOnce", racingEndsEndOnce},
 		{"TopicLivesAgain", topicLivesAgain},
+		{"LeaseIsBounded", leaseIsBounded},
 		{"LeaseRunsOutOnce", leaseRunsOutOnce},
 		{"LeaseIsRenewed", leaseIsRenewed},
 		{"LeaseIsReplaced", leaseIsReplaced},

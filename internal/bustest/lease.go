@@ -43,6 +43,17 @@ func expectLost(t *testing.T, events []event.Event, lease time.Duration) {
 	}
 }
 
+// leaseIsBounded by how long a topic is kept.
+func leaseIsBounded(t *testing.T, open Open) {
+	limits := wide()
+	bus := open(t, limits)()
+	why := refused[*event.InvalidError](t, bus, 1, message("log", "x"), leased(message("log", "y"), limits.Age+time.Millisecond))
+	if why.Field != "lease" {
+		t.Errorf("blamed: %s", why.Field)
+	}
+	publish(t, bus, leased(message("log", "y"), limits.Age))
+}
+
 // leaseRunsOutOnce has several feeds that all could notice.
 func leaseRunsOutOnce(t *testing.T, open Open) {
 	node := open(t, wide())

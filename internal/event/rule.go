@@ -46,6 +46,16 @@ func (r Rules) Digest() string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
+// Check reports what is wrong with the message for its topic, of which so much is
+// kept: an InvalidError. A lease that outlasts what is kept could find nothing to
+// end.
+func (r Rules) Check(m Message, kept Retention) error {
+	if m.Lease > kept.Age {
+		return invalid("lease", "is %v; use %v at most, which is for how long a topic is kept here", m.Lease, kept.Age)
+	}
+	return r.Of(m.Topic).Check(m)
+}
+
 // Check reports what is wrong with the message for a topic with this rule: an
 // InvalidError.
 func (r Rule) Check(m Message) error {

@@ -91,7 +91,8 @@ import (
 // store's clock, ends as ProducerLost, once, whichever node notices; a message that
 // comes before the end is written renews it. What ran out while no node could
 // see it, since the store was away or had lost its memory, is given the
-// lease's time once more, from when a node comes back to it.
+// lease's time once more, from when a node comes back to it; until then the topic is
+// in the books. A lease longer than the retention's age is refused.
 //
 // Contexts. Publish, Clock, History, Topics, Topic and Active return soon after their
 // context ends: a hub has a few readers only, and one that hangs is lost to it.

@@ -139,9 +139,8 @@ func (b *Bus) sweep(now time.Time) {
 			return
 		}
 		b.bytes -= t.expire(now, b.options.Retention.Age)
-		if t.len() == 0 {
+		if t.len() == 0 && t.lease == 0 { // else its end is still to come
 			b.forgotten = event.Latest(b.forgotten, t.last)
-			b.release(t)
 			b.bytes -= t.overhead()
 			delete(b.topics, name)
 		}

@@ -91,11 +91,36 @@ func TestLeaseOutlastsAnOutage(t *testing.T) {
 	})
 }
 
-// A topic that is forgotten takes its lease along; its next life has its own.
+// A lease that was prolonged, for nobody could see it run out, outlasts all else of
+// its topic, and ends it.
+func TestLeaseOutlastsItsTopic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		bus := membus.New(membus.Options{Retention: event.Retention{Age: 10 * time.Second}})
+		must(t, bus, leased("a", 10*time.Second))
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = bus.Run(ctx, nobody{}) }() // until its context ends
+		for _, c := range []struct {
+			wait time.Duration
+			want event.Status
+		}{{9 * time.Second, ""}, {3 * time.Second, event.ProducerLost}} {
+			if s := statusAfter(t, bus, "a", c.wait); s != c.want {
+				t.Errorf("after %v more: %q, want %q", c.wait, s, c.want)
+			}
+		}
+	})
+}
+
+// A topic that ended by its lease is forgotten; its next life has no lease.
 func TestLeaseGoesWithTheTopic(t *testing.T) {
 	inBubble(t, membus.Options{Retention: event.Retention{Age: 10 * time.Second}}, func(t *testing.T, bus *membus.Bus) {
-		must(t, bus, leased("a", time.Minute))
-		time.Sleep(20 * time.Second)
+		must(t, bus, leased("a", 10*time.Second))
+		if s := statusAfter(t, bus, "a", 12*time.Second); s != event.ProducerLost {
+			t.Fatalf("it ended as %q", s)
+		}
+		time.Sleep(11 * time.Second)
 		if _, known, err := bus.Topic(t.Context(), "a"); known || err != nil {
 			t.Fatalf("it is still known (%v)", err)
 		}

@@ -19,7 +19,7 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 		return nil, &event.UnavailableError{RetryAfter: time.Second, Err: err}
 	}
 	for i, m := range messages {
-		if err := b.options.Rules.Of(m.Topic).Check(m); err != nil {
+		if err := b.options.Rules.Check(m, b.options.Retention); err != nil {
 			return nil, &event.ItemError{Index: i, Err: err}
 		}
 	}

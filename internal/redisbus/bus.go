@@ -121,7 +121,7 @@ func (b *Bus) Name() string { return b.target.String() }
 // Publish stores and announces messages.
 func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error) {
 	for i, m := range messages {
-		if err := b.options.Rules.Of(m.Topic).Check(m); err != nil {
+		if err := b.options.Rules.Check(m, b.options.Retention); err != nil {
 			return nil, &event.ItemError{Index: i, Err: err}
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"tickertape/internal/event"
 	"tickertape/internal/redisbus"
@@ -101,9 +100,9 @@ func TestEndOverEpochs(t *testing.T) {
 func TestSweptTopicLivesAgain(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	bus := openBus(t, redisbus.Options{URL: server.URL, Rules: one(t, event.KindLatest, 5), Retention: event.Retention{Age: shortLife}})
+	bus := openBus(t, redisbus.Options{URL: server.URL, Rules: one(t, event.KindLatest, 5), Retention: event.Retention{Age: event.MinLease}})
 	leased := cell("k=1")
-	leased.Lease = time.Hour
+	leased.Lease = event.MinLease
 	sent(t, bus, leased, cell("k=null"))
 	leased.Topic = "a.left"
 	sent(t, bus, leased)

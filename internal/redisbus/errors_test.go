@@ -172,7 +172,7 @@ func TestUserRights(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	server.Must("ACL", "SETUSER", "hub", "on", ">pw")
-	o := redisbus.Options{URL: "redis://hub:pw@" + server.Addr + "/1", Retention: event.Retention{Age: 300 * time.Millisecond, Messages: 2}}
+	o := redisbus.Options{URL: "redis://hub:pw@" + server.Addr + "/1", Retention: event.Retention{Age: event.MinLease, Messages: 2}}
 	err := <-run(t, openBus(t, o))
 	says(t, err, "ACL SETUSER name ")
 	_, rights, _ := strings.Cut(err.Error(), "ACL SETUSER name ")
@@ -199,7 +199,7 @@ func TestUserRights(t *testing.T) {
 	live.expect("a 5")
 	table := openBus(t, redisbus.Options{URL: o.URL, Rules: one(t, event.KindLatest, 1), Retention: o.Retention})
 	leased := cell("k=1")
-	leased.Topic, leased.Lease = "a.leased", time.Minute
+	leased.Topic, leased.Lease = "a.leased", event.MinLease
 	sent(t, table, append([]event.Message{leased}, cells("k=1", "k=2", "k=null", "l=null")...)...)
 	sent(t, table, endWith("", event.Completed))
 	if _, err := table.Active(t.Context(), one(t, event.KindLatest, 1)[1].Selector, event.Position{}, 10); err != nil {

@@ -17,7 +17,8 @@ ms, seq = tonumber(ms), tonumber(seq)
 local dropped = 0
 for i = 2, #ARGV do
   local score = redis.call('ZSCORE', KEYS[2], ARGV[i])
-  if score and tonumber(score) < old then
+  -- A lease that was prolonged may outlast the rest: then its end is still to come.
+  if score and tonumber(score) < old and not redis.call('ZSCORE', KEYS[4], ARGV[i]) then
     local log, meta, now, nulls = KEYS[4 * i - 3], KEYS[4 * i - 2], KEYS[4 * i - 1], KEYS[4 * i]
     local last = redis.call('HGET', meta, 'last') or string.format('%.0f-34359738367', tonumber(score))
     local lms, lseq = string.match(last, '^(%d+)-(%d+)$')
@@ -28,7 +29,6 @@ for i = 2, #ARGV do
     redis.call('UNLINK', log, meta, now, nulls)
     redis.call('ZREM', KEYS[2], ARGV[i])
     redis.call('ZREM', KEYS[3], ARGV[i])
-    redis.call('ZREM', KEYS[4], ARGV[i])
     dropped = dropped + 1
   end
 end

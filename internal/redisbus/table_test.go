@@ -173,3 +173,23 @@ func TestFullRedisChangesNothing(t *testing.T) {
 	sent(t, bus, cell("k=2"))
 	holds(t, bus, event.Position{}, "l=null, k=2", "")
 }
+
+// TestTableWithoutItsKeys takes a table's keys away while its log and its deletions
+// are there, as when they expire a moment before: it begins anew, and the loss of
+// what it had is told.
+func TestTableWithoutItsKeys(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	bus := openBus(t, redisbus.Options{URL: server.URL, Rules: one(t, event.KindLatest, 1)})
+	last := sent(t, bus, cells("k=1", "k=null", "l=1")...)[2].Cursor.Position
+	server.Must("DEL", "tt:{0}:now:a")
+	sent(t, bus, cells("m=null", "m=1", "n=null")...)
+	page := holds(t, bus, event.Position{}, "m=1, n=null", "trimmed")
+	if page.Gaps[0].Position != last {
+		t.Errorf("the gap is %+v, want it at %v", page.Gaps[0], last)
+	}
+	holds(t, bus, last, "m=1, n=null", "")
+	if _, err := send(t, bus, cell("o=1")); !full(err, "1 keys") {
+		t.Errorf("a second key: %v", err)
+	}
+}

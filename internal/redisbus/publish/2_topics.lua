@@ -17,8 +17,10 @@ local function read(t)
     t.kind = t.had
   end
   t.length = redis.call('XLEN', t.log)
-  -- What was kept by another rule goes when something comes.
-  t.turned = t.length > 0 and t.had ~= t.kind
+  local keys = t.now and redis.call('HLEN', t.now)
+  -- What was kept by another rule goes when something comes, and so does a table of
+  -- which nobody can tell the keys.
+  t.turned = t.length > 0 and (t.had ~= t.kind or keys == 0)
   t.clear = t.length == 0 or t.turned
   if t.clear then
     -- All there was has expired. If a loss came last, that is what stood before
@@ -30,7 +32,7 @@ local function read(t)
     t.length, t.bytes, t.first = 0, 0, nil
   end
   if t.now then
-    t.live = t.clear and 0 or redis.call('HLEN', t.now) - redis.call('ZCARD', t.nulls)
+    t.live = t.clear and 0 or keys - redis.call('ZCARD', t.nulls)
   end
   if not t.last then
     -- Unknown, or swept: nobody can tell what it had up to the forgotten

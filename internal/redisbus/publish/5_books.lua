@@ -61,6 +61,7 @@ end
 -- Keeps the limits of a topic that has something new, and what is alive of it for
 -- as long as that is.
 local function keep(t)
+  redis.call('PEXPIRE', t.log, keepMS) -- the first to go: without it the others do not count
   if t.now then
     prune(t)
     redis.call('PEXPIRE', t.now, keepMS)
@@ -68,7 +69,6 @@ local function keep(t)
   elseif t.kind == '' then
     trim(t)
   end
-  redis.call('PEXPIRE', t.log, keepMS)
 end
 
 -- Writes down what has come to be of a topic.
@@ -108,6 +108,7 @@ for i = 1, topicCount do
     redis.call('ZREM', dueKey, t.name)
   elseif t.lease and (t.added or t.prolonged) then
     redis.call('ZADD', dueKey, string.format('%.0f', now + t.lease), t.name)
+    redis.call('PEXPIRE', t.meta, metaMS)
   end
 end
 
