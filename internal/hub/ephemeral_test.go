@@ -38,7 +38,9 @@ func TestEphemeral(t *testing.T) {
 		}
 		b.pass("e.a", "2", "3", "4")
 		expect(t, "one who was too slow", live, "3 4")
+		b.pass("e.a", "before the break")
 		b.mend()
+		expect(t, "one whose feed broke", live, "before the break")
 		b.turn(event.Position{})
 		b.mend()
 		b.pass("e.a", "5")
@@ -68,5 +70,19 @@ func TestKindIsThatOfEvents(t *testing.T) {
 		if b.reads != 1 {
 			t.Errorf("%d reads of the history", b.reads)
 		}
+	})
+}
+
+// A topic that was ephemeral may have become a log while the feed was broken.
+func TestKindChangesInABreak(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		s := subscribe(t, h, &bell{}, hub.Start{}, "a")
+		defer s.Close()
+		b.pass("a", "1")
+		expect(t, "as ephemeral", s, "1")
+		b.put("a", "2")
+		b.mend()
+		b.publish("a", "3")
+		expect(t, "as a log", s, "2 3")
 	})
 }

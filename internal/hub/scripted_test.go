@@ -233,7 +233,7 @@ func (b *scripted) Topic(_ context.Context, t event.Topic) (event.TopicInfo, boo
 	}
 	info := event.TopicInfo{Topic: t, Last: event.Cursor{Epoch: b.clock.Epoch, Position: b.last[t]}}
 	if end := b.end(t); end != nil {
-		info.Status = end.End
+		info.Status, info.Last.Position = end.End, end.Position
 	}
 	return info, len(b.kept[t]) > 0, nil
 }
