@@ -135,7 +135,7 @@ func (a answer) produce(ctx context.Context) error {
 		for i := range a.tokens {
 			line := map[string]any{"topic": a.topic, "data": a.token(i)}
 			if i == 0 {
-				line["lease"] = "30s"
+				line["lease"] = keptTime.String()
 			}
 			if i == a.tokens-1 {
 				line["end"] = true
