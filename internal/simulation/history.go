@@ -28,6 +28,8 @@ type fact struct {
 	number int         // of the message; -1: it is the report of a loss
 	of     event.Epoch // in which that was
 	when   time.Time   // by the world's clock
+	shown  time.Time   // by the store's own
+	cuts   bool        // with it, some of the topic's oldest were cut off
 }
 
 func (f *fact) loss() bool { return f.number < 0 }
@@ -118,6 +120,17 @@ func (e *era) vague(t event.Topic, from, upto event.Position) bool {
 			return !e.store.has(x)
 		}
 		last, only = x.prev, x.prev == endOf(x.prev.MS)
+	}
+	return false
+}
+
+// cut reports whether some of a topic was ever cut off in the history that leads
+// to the era.
+func (e *era) cut(t event.Topic) bool {
+	for x := e.head; x != nil; x = x.parent {
+		if x.topic == t && x.cuts {
+			return true
+		}
 	}
 	return false
 }

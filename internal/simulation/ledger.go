@@ -14,6 +14,7 @@ type message struct {
 	number   int
 	topic    event.Topic
 	seq      int64 // among its publisher's
+	keyed    bool  // it is known again by its key, and for as long as that is remembered
 	attempts []*attempt
 	stored   []*fact // by any store
 	receipt  *event.Cursor
@@ -63,7 +64,7 @@ func (w *world) checkStored(s *store, f *fact) {
 		w.fault("message %d was published to %s and stored in %s", m.number, m.topic, f.topic)
 	}
 	for x := s.era.head; x != nil; x = x.parent {
-		if x.number == f.number && !f.at.After(x.at.Add(keysLast)) {
+		if x.number == f.number && !(m.keyed && s.forgot(x)) {
 			w.fault("%s stored message %d at %v, and again at %v", s.name, m.number, x.at, f.at)
 		}
 	}

@@ -58,6 +58,7 @@ func (p *publisher) draw() (batch []*message) {
 		for _, t := range topics {
 			m := p.world.newMessage(t)
 			m.seq, p.seq = p.seq, p.seq+1
+			m.keyed = p.habit == keyed
 			batch = append(batch, m)
 		}
 	})

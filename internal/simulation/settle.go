@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,7 +57,8 @@ func (c *client) through(in *era, goal event.Position) bool {
 func (w *world) checkTold() {
 	now := w.primary.era
 	for _, n := range w.nodes {
-		for f := range n.life.knows {
+		knows := slices.SortedFunc(maps.Keys(n.life.knows), func(a, b *fact) int { return a.at.Compare(b.at) })
+		for _, f := range knows {
 			// What is too old by the clock that positions tell, nodes have forgotten.
 			old := w.primary.latest.Sub(f.at.Time()) > w.limits.Age || !f.at.Add(w.limits.Age).After(now.clock)
 			if old || now.has(f) {

@@ -17,6 +17,7 @@ type store struct {
 	server *fakeredis.Server
 	ahead  time.Duration // of its clock before the others'
 	latest time.Time     // that its clock has ever shown
+	passed time.Time     // that any clock has shown by which its data were kept
 	era    *era          // in which it is
 	dead   bool
 	frozen bool
@@ -36,11 +37,13 @@ type image struct {
 	data *fakeredis.Data
 	era  *era
 	head *fact // the last that it has
+
+	passed time.Time // as of store
 }
 
 // newStore starts a server with the data of an image.
 func (w *world) newStore(from image, ahead time.Duration) *store {
-	s := &store{world: w, name: fmt.Sprint("store ", len(w.stores)+1), ahead: ahead}
+	s := &store{world: w, name: fmt.Sprint("store ", len(w.stores)+1), ahead: ahead, passed: from.passed}
 	w.stores = append(w.stores, s)
 	if from.era != nil {
 		s.era = from.era.fork(from.head)
@@ -54,12 +57,15 @@ func (s *store) now() time.Time {
 	if now.After(s.latest) {
 		s.latest = now
 	}
+	if now.After(s.passed) {
+		s.passed = now
+	}
 	return now
 }
 
 // snapshot returns a copy of what the store has.
 func (s *store) snapshot() image {
-	i := image{data: s.server.Snapshot(), era: s.era}
+	i := image{data: s.server.Snapshot(), era: s.era, passed: s.passed}
 	if s.era != nil {
 		i.head = s.era.head
 	}
@@ -144,6 +150,12 @@ func (s *store) has(f *fact) bool {
 	}
 	entries, _ := s.server.Do("XRANGE", prefix+"log:"+string(f.topic), f.at.String(), f.at.String()).([]any)
 	return len(entries) > 0 && f.at.Add(s.world.limits.Age).Time().After(s.latest)
+}
+
+// forgot reports whether the store may have forgotten the key of a message, by
+// any clock that it, or whose data it has, has gone by.
+func (s *store) forgot(f *fact) bool {
+	return s.passed.UnixMilli() >= f.shown.UnixMilli()+keysLast.Milliseconds()
 }
 
 // scored returns the end of the millisecond in which a topic's last event stood,

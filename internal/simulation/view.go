@@ -180,6 +180,14 @@ func (v *view) accounted(f *fact) bool {
 	})
 }
 
+// told reports whether the stream has told that the fact is gone. It goes on
+// from there, also in an epoch whose store still has it.
+func (v *view) told(f *fact) bool {
+	return slices.ContainsFunc(v.gaps, func(g toldGap) bool {
+		return g.stream == v.stream && g.topic == f.topic && g.covers(f)
+	})
+}
+
 // covers reports whether the gap is of a history that has the fact, and the fact
 // before its end.
 func (g toldGap) covers(f *fact) bool {
@@ -231,6 +239,8 @@ func (v *view) checkGap(n hub.GapNotice, tip *era, p event.Position) {
 		v.client.fault("stands at %v, and is told of a gap up to %v", from, p)
 	}
 	lost, missing := false, false
+	end := tip.store.forgotten()
+	forgotten := end.After(from) && !p.After(end)
 	for x := tip.head; x != nil && x.at.After(event.Latest(from, base)); x = x.parent {
 		_, seen := v.seen[x]
 		_, unasked := v.unasked[x]
@@ -238,7 +248,7 @@ func (v *view) checkGap(n hub.GapNotice, tip *era, p event.Position) {
 		case x.topic != n.Topic || x.at.After(p) || seen:
 		case x.loss():
 			lost = true
-		case tip.store.has(x) && unasked:
+		case tip.store.has(x) && (unasked || v.told(x)):
 		case tip.store.has(x):
 			v.client.fault("was told of a gap (%s) up to %v, and %s is there", n.Reason, p, v.client.world.word(x))
 		default:
@@ -247,7 +257,9 @@ func (v *view) checkGap(n hub.GapNotice, tip *era, p event.Position) {
 	}
 	switch {
 	case n.Reason == event.StoreLost && lost:
-	case n.Reason != event.StoreLost && n.Reason != event.BadCursor && (missing || tip.store.forgotten().After(from) || tip.vague(n.Topic, from, p)):
+	case n.Reason == event.Trimmed && !tip.cut(n.Topic):
+		v.client.fault("was told that something of %s was trimmed, and nothing of it ever was", n.Topic)
+	case n.Reason != event.StoreLost && n.Reason != event.BadCursor && (missing || forgotten || tip.vague(n.Topic, from, p)):
 		// What was forgotten is told as what the store has cut off since: it
 		// knows the reason of its last cut only.
 	default:

@@ -11,15 +11,18 @@ import (
 func (s *store) watch(writes [][]string) {
 	var stored []string
 	var ended event.Position
+	cut := map[event.Topic]bool{}
 	for _, args := range writes {
 		switch {
 		case args[0] == "XADD":
 			stored = append(stored, strings.TrimPrefix(args[1], prefix+"log:")+" "+args[2]+" "+args[8])
+		case args[0] == "XTRIM":
+			cut[event.Topic(strings.TrimPrefix(args[1], prefix+"log:"))] = true
 		case args[0] == "HSET" && args[1] == prefix+"epochs":
 			ended, _ = event.ParsePosition(args[3])
 		case args[0] == "PUBLISH":
 			s.replicate(args)
-			s.take(parseAnnouncement(args[2]), stored, ended)
+			s.take(parseAnnouncement(args[2]), stored, ended, cut)
 			stored = nil
 		}
 	}
@@ -37,8 +40,9 @@ func (s *store) replicate(args []string) {
 	}
 }
 
-// take takes in an announcement, beside what was stored with it.
-func (s *store) take(a announcement, stored []string, ended event.Position) {
+// take takes in an announcement, beside what was stored with it, and of which
+// topics something was cut off.
+func (s *store) take(a announcement, stored []string, ended event.Position, cut map[event.Topic]bool) {
 	w := s.world
 	if s.era == nil || s.era.epoch != a.epoch {
 		s.turn(a, ended)
@@ -51,7 +55,7 @@ func (s *store) take(a announcement, stored []string, ended event.Position) {
 			w.fault("%s gave out %v behind %v", s.name, i.at, e.clock)
 		}
 		e.clock = i.at
-		f := &fact{parent: e.head, era: e, at: i.at, prev: i.prev, topic: i.topic, number: -1, when: time.Now()}
+		f := &fact{parent: e.head, era: e, at: i.at, prev: i.prev, topic: i.topic, number: -1, when: time.Now(), shown: s.now(), cuts: cut[i.topic]}
 		if i.kind == "l" {
 			f.of = parseEpoch(i.name)
 			w.checkLoss(s, f)
