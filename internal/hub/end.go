@@ -138,7 +138,8 @@ func (h *Hub) ask(ctx context.Context, t event.Topic) error {
 // ended reports whether all topics of the stream have ended, with all that they
 // had handed out.
 func (s *Subscriber) ended() bool {
-	for _, src := range s.sources {
+	for i := range s.sources {
+		src := &s.sources[i] // no copy: its page is for others to write
 		if src.end.IsZero() || !src.end.After(src.opened) || src.end.After(s.cursor.Position) {
 			return false
 		}

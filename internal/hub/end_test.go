@@ -195,3 +195,30 @@ func TestWatchIsToldOfEnds(t *testing.T) {
 		}
 	})
 }
+
+// An answer that nobody waits for any more may come while its stream looks
+// whether it is over: neither reads what the other one writes. That shows under
+// the race detector only.
+func TestAnswerComesAfterItsStreamWentOn(t *testing.T) {
+	inScript(t, hub.Options{}, func(t *testing.T, b *scripted, h *hub.Hub) {
+		first := b.publish("a", "1")[0]
+		b.publish("b", "later")
+		b.mu.Lock()
+		held := make(chan struct{})
+		b.held = held
+		b.mu.Unlock()
+		// By its own hand: closed by this one, it would order what must not race.
+		time.AfterFunc(time.Minute, func() { close(held) })
+		s := subscribe(t, h, &bell{}, from(first), "a")
+		defer s.Close()
+		if _, state := s.Take(nil, 1); state != hub.Behind {
+			t.Fatalf("it is %v, and should wait for the history", state)
+		}
+		synctest.Wait()
+		b.publish("a", "2") // right behind the first one: the log has all
+		if got := texts(s); !strings.HasSuffix(got, "\ndata: 2\n\n") {
+			t.Fatalf("got %q", got)
+		}
+		time.Sleep(2 * time.Minute)
+	})
+}

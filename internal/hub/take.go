@@ -249,9 +249,9 @@ func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
 // here. Of ephemeral ones it is not missed.
 func (s *Subscriber) reportLost(dst [][]byte) [][]byte {
 	var gaps []GapNotice
-	for _, src := range s.sources {
-		if !src.log.is(event.KindEphemeral) {
-			gaps = append(gaps, GapNotice{Topic: src.log.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()})
+	for i := range s.sources {
+		if l := s.sources[i].log; !l.is(event.KindEphemeral) {
+			gaps = append(gaps, GapNotice{Topic: l.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()})
 		}
 	}
 	s.lost = ""
