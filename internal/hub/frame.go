@@ -32,9 +32,13 @@ type frame struct {
 
 type encoding struct {
 	once  sync.Once
-	bytes []byte
-	body  int // where what follows the id line begins
+	chunk []byte // the block as a chunk of HTTP/1.1
+	block int32  // where the block begins in it,
+	body  int32  // and what follows the block's id line
 }
+
+// chunkRoom is enough for what makes a chunk of a block.
+const chunkRoom = 16
 
 // holeFrame returns the place of a hole of the topic.
 func holeFrame(t event.Topic, g event.Gap) *frame {
@@ -49,19 +53,42 @@ func (f *frame) position() event.Position { return f.event.Position }
 // size is about what the frame takes in memory in one form.
 func (f *frame) size() int { return 400 + 2*len(f.event.Data.Text) }
 
-// bytes returns the frame in a form: the id line, and what follows it.
-func (f *frame) bytes(form Form) (whole, body []byte) {
+// encoded returns the frame in a form.
+func (f *frame) encoded(form Form) *encoding {
 	e := &f.forms[form]
 	e.once.Do(func() {
-		e.bytes = sse.AppendID(nil, f.event.Cursor().String())
-		e.body = len(e.bytes)
+		block := sse.AppendID(make([]byte, 0, event.MaxCursor+len(f.event.Name)+len(f.event.Data.Text)+64), f.event.Cursor().String())
+		id := len(block)
 		if form == Envelope && f.event.End == "" {
-			e.bytes = sse.AppendEvent(e.bytes, "", f.envelope())
+			block = sse.AppendEvent(block, "", f.envelope())
 		} else {
-			e.bytes = sse.AppendEvent(e.bytes, f.event.Name, f.event.Data.Text)
+			block = sse.AppendEvent(block, f.event.Name, f.event.Data.Text)
 		}
+		e.chunk = sse.AppendChunk(make([]byte, 0, len(block)+chunkRoom), block)
+		e.block = int32(len(e.chunk) - len(sse.ChunkEnd) - len(block))
+		e.body = e.block + int32(id)
 	})
-	return e.bytes, e.bytes[e.body:]
+	return e
+}
+
+// whole returns the block, as a chunk or by itself, and the block's size.
+func (e *encoding) whole(chunked bool) (whole []byte, size int) {
+	end := len(e.chunk) - len(sse.ChunkEnd)
+	if chunked {
+		return e.chunk, end - int(e.block)
+	}
+	return e.chunk[e.block:end], end - int(e.block)
+}
+
+// under is whole with another id line in place of the block's own: what comes
+// first, and what is shared.
+func (e *encoding) under(id []byte, chunked bool) (first, shared []byte, size int) {
+	end := len(e.chunk) - len(sse.ChunkEnd)
+	size = len(id) + end - int(e.body)
+	if chunked {
+		return append(sse.AppendChunkHead(nil, size), id...), e.chunk[e.body:], size
+	}
+	return id, e.chunk[e.body:end], size
 }
 
 func (f *frame) envelope() string {

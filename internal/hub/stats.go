@@ -88,6 +88,7 @@ func (h *Hub) Stats() Stats {
 type Taken struct {
 	Events uint64
 	Gaps   uint64
+	Bytes  uint64 // of the blocks, without what makes chunks of them
 	// Live is the position of the first event of the last Take; zero if that
 	// one had none, or if the stream has never been up to date: what a
 	// client is late for is no delay of the hub's.

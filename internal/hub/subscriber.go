@@ -21,6 +21,9 @@ type Request struct {
 	Selectors []event.Selector // all topics that one of them matches; none twice
 	From      Start
 	Form      Form
+	// Chunked asks for the blocks as chunks of HTTP/1.1: one each, or two
+	// slices that are one.
+	Chunked bool
 }
 
 // Subscriber is one open stream: a cursor over some topics. All of its
@@ -29,6 +32,7 @@ type Subscriber struct {
 	hub     *Hub
 	waker   Waker
 	form    Form
+	chunked bool
 	sources []source
 	opening Opening
 	closed  atomic.Bool
@@ -81,7 +85,7 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	if h.mark.Load() == nil {
 		return nil, ErrNotReady
 	}
-	s := &Subscriber{hub: h, waker: waker, form: r.Form, sources: make([]source, 0, len(r.Topics)+len(r.Selectors))}
+	s := &Subscriber{hub: h, waker: waker, form: r.Form, chunked: r.Chunked, sources: make([]source, 0, len(r.Topics)+len(r.Selectors))}
 	for _, t := range r.Topics {
 		s.sources = append(s.sources, source{log: h.join(t, s)})
 	}

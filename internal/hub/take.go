@@ -226,7 +226,12 @@ func (s *Subscriber) appendGaps(dst [][]byte, gaps []GapNotice, last bool) [][]b
 func (s *Subscriber) appendGap(dst [][]byte, id string, n GapNotice) [][]byte {
 	s.taken.Gaps++
 	s.hub.counts.gap(n.Reason)
-	return append(dst, appendGap(nil, id, n))
+	block := appendGap(nil, id, n)
+	s.taken.Bytes += uint64(len(block))
+	if s.chunked {
+		block = sse.AppendChunk(nil, block)
+	}
+	return append(dst, block)
 }
 
 // appendFrame appends an event. In the middle of an opening replay its id
@@ -238,11 +243,15 @@ func (s *Subscriber) appendFrame(dst [][]byte, f *frame) [][]byte {
 	if s.taken.Events++; s.live && s.taken.Live.IsZero() {
 		s.taken.Live = f.position()
 	}
-	whole, body := f.bytes(s.form)
+	e := f.encoded(s.form)
 	if !s.cursor.Replaying() {
+		whole, size := e.whole(s.chunked)
+		s.taken.Bytes += uint64(size)
 		return append(dst, whole)
 	}
-	return append(dst, sse.AppendID(nil, s.name(s.cursor)), body)
+	first, shared, size := e.under(sse.AppendID(nil, s.name(s.cursor)), s.chunked)
+	s.taken.Bytes += uint64(size)
+	return append(dst, first, shared)
 }
 
 // reportLost says for each topic that what the client had seen is of no use
