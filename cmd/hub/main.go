@@ -76,7 +76,8 @@ func run(ctx context.Context, s settings, rules event.Rules, bus ownedBus, log *
 	m := metrics.New(version)
 	h := hub.New(bus, hub.Options{Rules: rules})
 	// A quiet stream's cursor must be renewed before what it names expires.
-	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), CursorEvery: min(5*time.Minute, s.RetainAge/2), Delay: m.Delivered})
+	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), Writer: s.Writer,
+		CursorEvery: min(5*time.Minute, s.RetainAge/2), Delay: m.Delivered})
 	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, RulesDiffer: bus.rulesDiffer, Log: log})
 	if err != nil {
 		return err

@@ -73,6 +73,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"--drain-window=-1s", "--drain-window"},
 		{"--drain-window=61m", "--drain-window"},
 		{"--log-format=xml", "--log-format"},
+		{"--writer=fast", "--writer (HUB_WRITER): \"fast\" is no writer"},
 	} {
 		if _, err := parse(t, &settings{}, row.args); err == nil || !strings.Contains(err.Error(), row.because) {
 			t.Errorf("%s: got error %v, want one that says %q", row.args, err, row.because)
@@ -84,7 +85,7 @@ func TestSettingsTaken(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"--addr=127.0.0.1:0"}, {"--addr=127.9.9.9:1"}, {"--addr=[::1]:8080"}, {"--addr=localhost:8080"},
-		{"--addr=:8080", "--insecure"},
+		{"--addr=:8080", "--insecure"}, {"--writer=portable"}, {"--writer=auto"},
 		{"--admin-addr=none"}, {"--admin-addr=[::1]:0"}, {"--admin-addr=:8081", "--insecure"}, {"--addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"},
 	} {
 		if _, err := parse(t, &settings{}, args...); err != nil {

@@ -104,15 +104,14 @@ func Start(t testing.TB, o Options) *Node {
 // break, and a store of its own is gone.
 func (n *Node) Stop() { n.stop() }
 
-// Cut breaks all connections to the node, which itself goes on, and returns
-// how many there were.
-func (n *Node) Cut() int {
+// Cut breaks all connections to the node, which itself goes on.
+func (n *Node) Cut() {
+	n.Streams.Cut()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for c := range n.conns {
 		_ = c.Close()
 	}
-	return len(n.conns)
 }
 
 func (n *Node) track(c net.Conn, state http.ConnState) {

@@ -39,10 +39,12 @@ func start(t *testing.T, o stream.Options, f func(*node)) {
 		h := hub.New(n.bus, hub.Options{})
 		n.streams = stream.NewServer(h, o)
 		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, err := n.streams.Serve(w, r, stream.Request{Heartbeat: r.URL.Query().Has("heartbeat"),
-				Request: hub.Request{Topics: []event.Topic{"news"}, From: hub.Start{Cursor: r.Header.Get("Last-Event-ID")}}})
-			n.ended <- err
-			panic(http.ErrAbortHandler)
+			abort := n.streams.Serve(w, r, stream.Request{Heartbeat: r.URL.Query().Has("heartbeat"),
+				Request: hub.Request{Topics: []event.Topic{"news"}, From: hub.Start{Cursor: r.Header.Get("Last-Event-ID")}}},
+				func(s stream.Served) { n.ended <- s.Err })
+			if abort {
+				panic(http.ErrAbortHandler)
+			}
 		})}
 		ctx, cancel := context.WithCancel(context.Background())
 		var running sync.WaitGroup

@@ -27,8 +27,7 @@ func TestQuietOverHTTP2(t *testing.T) {
 	streams := stream.NewServer(h, stream.Options{KeepAlive: 2 * time.Second, Stall: 500 * time.Millisecond})
 	why := make(chan error, 1)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := streams.Serve(w, r, stream.Request{Request: hub.Request{Topics: []event.Topic{"news"}}})
-		why <- err
+		streams.Serve(w, r, stream.Request{Request: hub.Request{Topics: []event.Topic{"news"}}}, func(s stream.Served) { why <- s.Err })
 		panic(http.ErrAbortHandler)
 	}))
 	server.EnableHTTP2 = true

@@ -2,8 +2,10 @@
 // alive, cuts those that take nothing, and closes all of them when the node
 // ends. It knows HTTP, but no router.
 //
-// This writer is the portable one: the goroutine that serves the request
-// takes frames and flushes them.
+// A session is what a stream is, whoever writes it. There are two writers. The
+// portable one is the goroutine that serves the request, which takes frames and
+// flushes them. On Linux, connections of plain HTTP/1.1 are taken from net/http
+// and given to a few loops (package loop), each of which writes thousands.
 package stream
 
 import (
@@ -24,6 +26,7 @@ type Options struct {
 	Stall       time.Duration // a stream that takes no byte for so long is cut. 30 s
 	Retry       time.Duration // what browsers wait before they come back, ± 50 %. 3 s
 	MaxStreams  int           // more than these are sent away until later. 100,000
+	Writer      Writer        // Auto. One that Check refuses does what Auto does
 
 	// Delay, if set, is called for each batch of live events that was
 	// written: how long ago the first of them was published, by the store's
@@ -47,11 +50,17 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// tick is how exactly the loops keep these times.
+func (o Options) tick() time.Duration {
+	return min(max(min(o.KeepAlive, o.CursorEvery, o.Stall)/20, time.Millisecond), 50*time.Millisecond)
+}
+
 // Server writes the streams of one hub.
 type Server struct {
 	hub     *hub.Hub
 	options Options
 	counts  counts
+	loops   loops
 
 	mu     sync.Mutex
 	open   int
@@ -75,7 +84,7 @@ type Request struct {
 	Heartbeat bool
 }
 
-// The reasons why Serve ends a stream, besides the client's leaving.
+// The reasons why a stream ends, besides the client's leaving.
 var (
 	ErrStalled = errors.New("the client took nothing for too long")
 	ErrClosing = errors.New("the node is closing")
@@ -83,43 +92,35 @@ var (
 	ErrOver    = errors.New("all topics have ended")
 )
 
-// Serve writes the stream until it ends, and returns what its client got, and
-// why it ended: never nil. The answer is always 200, also for a request that
-// cannot be served now, which gets nothing but the advice when to come back: on
-// any other status a browser gives up for good.
+// Serve writes the stream until it ends, or gives it to a loop and returns at
+// once. Either way ended is called once, when the stream has ended, maybe on
+// another goroutine: it must keep nothing of the request. The answer is always
+// 200, also for a request that cannot be served now, which gets nothing but the
+// advice when to come back: on any other status a browser gives up for good.
 //
-// Unless the error is ErrOver, the caller must abort the response then
-// (http.ErrAbortHandler), so that it ends without the terminating chunk: a
-// client that reads the stream by fetch takes a clean end for the end of
-// everything, an aborted one for a reason to come back.
-func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request) (Served, error) {
-	begin := time.Now()
-	c := &connection{server: s, request: q, control: http.NewResponseController(w), writer: w,
-		awake: make(chan struct{}, 1)}
+// If Serve says so, the caller must abort the response (http.ErrAbortHandler), so
+// that it ends without the terminating chunk: a client that reads the stream by
+// fetch takes a clean end for the end of everything, an aborted one for a reason
+// to come back.
+func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended func(Served)) (abort bool) {
+	of := session{server: s, begin: time.Now(), ended: ended, heartbeat: q.Heartbeat}
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no")
-	err := s.serve(c, r)
-	return c.served(begin, err), err
-}
-
-func (s *Server) serve(c *connection, r *http.Request) error {
-	if err := s.enter(); err != nil {
-		return errors.Join(err, c.goodbye())
+	err := s.enter()
+	if err == nil && s.take(w, r, of, q.Request) {
+		return false
+	}
+	h := &handler{session: of, writer: w, control: http.NewResponseController(w), awake: make(chan struct{}, 1)}
+	if err != nil {
+		h.end(h.sendAway(err))
+		return true
 	}
 	defer s.leave()
-	subscriber, err := s.hub.Subscribe(c.request.Request, c)
-	if err != nil {
-		return errors.Join(err, c.goodbye())
-	}
-	defer subscriber.Close()
-	c.subscriber = subscriber
-	s.counts.began(subscriber.Opening().Resumed)
-	if err := c.greet(); err != nil {
-		return err
-	}
-	return c.run(r.Context())
+	err = h.serve(r.Context(), q.Request)
+	h.end(err)
+	return !errors.Is(err, ErrOver)
 }
 
 // Open returns how many streams are open.
@@ -131,8 +132,9 @@ func (s *Server) Open() int {
 
 // Close ends all streams, each at a moment of its own within the window and
 // with its own advice when to come back, so that the clients do not all come
-// back at once. It returns when the last one has ended, or with ctx's error.
-// Streams that are asked for meanwhile are sent away.
+// back at once. It returns when the last one has ended, or with ctx's error; what
+// the loops still have then is cut off. Streams that are asked for meanwhile are
+// sent away.
 func (s *Server) Close(ctx context.Context, window time.Duration) error {
 	s.mu.Lock()
 	if !s.closed {
@@ -143,11 +145,26 @@ func (s *Server) Close(ctx context.Context, window time.Duration) error {
 		}
 	}
 	s.mu.Unlock()
+	defer s.loops.close()
+	s.loops.wake()
 	select {
 	case <-s.empty:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%d streams still open: %w", s.Open(), ctx.Err())
+	}
+}
+
+// Cut breaks off the streams of connections that net/http has forgotten, as its
+// own Close does with the others.
+func (s *Server) Cut() { s.loops.cut() }
+
+func (s *Server) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -103,19 +103,9 @@ type Served struct {
 	Begun   bool // else it was sent away
 	Resumed bool // it came with a cursor
 	Reason  string
+	Err     error // why it ended; never nil
 	Events  uint64
 	Gaps    uint64
 	Bytes   uint64
 	Time    time.Duration
-}
-
-// served sums a stream up and counts its end.
-func (c *connection) served(begin time.Time, err error) Served {
-	sum := Served{Bytes: c.bytes, Events: c.written.Events, Gaps: c.written.Gaps, Time: time.Since(begin)}
-	if c.subscriber != nil {
-		sum.Begun, sum.Resumed = true, c.subscriber.Opening().Resumed
-	}
-	sum.Reason = reason(err, sum.Begun)
-	c.server.counts.ending(sum.Begun, sum.Reason)
-	return sum
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"net"
+	"net/http"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,7 +12,8 @@ import (
 // Tune is an http.Server's ConnContext. It bounds what the kernel keeps for a
 // client that reads nothing (else up to 4 MB), and how long it believes in a
 // peer that confirms nothing (else some 15 minutes). A socket that does not
-// take the advice works all the same.
+// take the advice works all the same. A Server's loops take over only
+// connections that have come by here.
 func Tune(ctx context.Context, c net.Conn) context.Context {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
@@ -23,5 +25,13 @@ func Tune(ctx context.Context, c net.Conn) context.Context {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(time.Minute.Milliseconds()))
 		})
 	}
-	return ctx
+	return context.WithValue(ctx, tunedKey{}, tcp)
+}
+
+type tunedKey struct{}
+
+// tuned returns the connection of a request, or nil if it has not come by Tune.
+func tuned(r *http.Request) *net.TCPConn {
+	c, _ := r.Context().Value(tunedKey{}).(*net.TCPConn)
+	return c
 }

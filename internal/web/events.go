@@ -1,8 +1,9 @@
 package web
 
 import (
-	"errors"
+	"bufio"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -36,35 +37,41 @@ func (s *Server) events(c *gin.Context) {
 		c.Status(http.StatusNoContent) // on which an EventSource does not come back
 		return
 	}
-	served, err := s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q)
-	s.logStream(c.Request, q, served)
-	if errors.Is(err, stream.ErrOver) {
-		return
+	if s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q, s.lineOf(c.Request, q)) {
+		panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
 	}
-	panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
 }
 
 // namedTopics is how many of a stream's topics and selectors its line in the log names.
 const namedTopics = 3
 
-// logStream writes the one line that a stream leaves in the log: of one that
-// was served what its client got, of one that was sent away only now and then
-// that this happens. It names no cursor and no query: that may hold a token.
-func (s *Server) logStream(r *http.Request, q stream.Request, served stream.Served) {
-	if !served.Begun {
-		if served.Reason == stream.Draining {
-			return // so it is meant
+// lineOf returns what writes the one line that a stream leaves in the log: of one
+// that was served what its client got, of one that was sent away only now and then
+// that this happens. It names no cursor and no query: that may hold a token. Of the
+// request it keeps no more than it needs: the stream may outlive that by hours.
+func (s *Server) lineOf(r *http.Request, q stream.Request) func(stream.Served) {
+	remote, topics, first := r.RemoteAddr, len(q.Topics)+len(q.Selectors), firstTopics(q)
+	return func(served stream.Served) {
+		if !served.Begun {
+			s.logAway(served.Reason)
+			return
 		}
-		if more, ok := s.crowd.worthy(time.Now()); ok {
-			s.log.Warn("streams are sent away", slog.String("reason", served.Reason), slog.Int("others", more))
-		}
-		return
+		s.log.Info("stream ended", slog.String("stream", uuid.NewString()), slog.String("remote", remote),
+			slog.Int("topics", topics), slog.Any("first_topics", first),
+			slog.Bool("resumed", served.Resumed), slog.String("lasted", served.Time.Round(time.Millisecond).String()),
+			slog.Uint64("events", served.Events), slog.Uint64("bytes", served.Bytes), slog.Uint64("gaps", served.Gaps),
+			slog.String("reason", served.Reason))
 	}
-	s.log.Info("stream ended", slog.String("stream", uuid.NewString()), slog.String("remote", r.RemoteAddr),
-		slog.Int("topics", len(q.Topics)+len(q.Selectors)), slog.Any("first_topics", firstTopics(q)),
-		slog.Bool("resumed", served.Resumed), slog.String("lasted", served.Time.Round(time.Millisecond).String()),
-		slog.Uint64("events", served.Events), slog.Uint64("bytes", served.Bytes), slog.Uint64("gaps", served.Gaps),
-		slog.String("reason", served.Reason))
+}
+
+// logAway says now and then that streams are sent away.
+func (s *Server) logAway(reason string) {
+	if reason == stream.Draining {
+		return // so it is meant
+	}
+	if more, ok := s.crowd.worthy(time.Now()); ok {
+		s.log.Warn("streams are sent away", slog.String("reason", reason), slog.Int("others", more))
+	}
 }
 
 // firstTopics returns some of what a stream listens to.
@@ -84,6 +91,15 @@ func firstTopics(q stream.Request) (names []string) {
 type streamWriter struct {
 	http.ResponseWriter
 	behind http.ResponseWriter
+}
+
+// Hijack implements http.Hijacker: Gin, too, has to hear that the answer is no
+// business of its own any more.
+func (w streamWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if h, ok := w.ResponseWriter.(http.Hijacker); ok {
+		return h.Hijack()
+	}
+	return nil, nil, http.ErrNotSupported
 }
 
 // Unwrap is for http.ResponseController.
@@ -110,7 +126,7 @@ func streamRequest(r *http.Request) (stream.Request, error) {
 		return stream.Request{}, err
 	}
 	if cursor := cursorOf(r.Header, query); cursor != "" {
-		q.From = hub.Start{Cursor: cursor}
+		q.From = hub.Start{Cursor: strings.Clone(cursor)}
 	}
 	envelope, err := flag(query, "envelope", "true")
 	if err != nil {
@@ -124,7 +140,7 @@ func streamRequest(r *http.Request) (stream.Request, error) {
 }
 
 // topicsOf reads what to listen to: topics, and selectors of topics, which have
-// a *.
+// a *. They do not hold on to the query, which may be long.
 func topicsOf(query url.Values) (topics []event.Topic, selectors []event.Selector, err error) {
 	seen := map[string]bool{}
 	for _, name := range query["topic"] {
@@ -132,6 +148,7 @@ func topicsOf(query url.Values) (topics []event.Topic, selectors []event.Selecto
 			continue
 		}
 		seen[name] = true
+		name = strings.Clone(name)
 		if strings.Contains(name, "*") {
 			selector, err := event.ParseSelector(name)
 			if err != nil {

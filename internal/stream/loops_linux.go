@@ -1,0 +1,137 @@
+package stream
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tickertape/internal/hub"
+	"tickertape/internal/loop"
+)
+
+const haveLoops = true
+
+// loops are those of a server: one for each processor. They start with the
+// first stream that they can serve.
+type loops struct {
+	mu     sync.Mutex
+	all    []*loop.Loop
+	next   int
+	closed bool
+}
+
+// pick returns the loop whose turn it is to get a stream, or nil.
+func (l *loops) pick(o Options) *loop.Loop {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !l.closed && len(l.all) < runtime.GOMAXPROCS(0) {
+		started, err := loop.New(loop.Options{Stall: o.Stall, Tick: o.tick()})
+		if err != nil {
+			break // files are short
+		}
+		l.all = append(l.all, started)
+	}
+	if l.closed || len(l.all) == 0 {
+		return nil
+	}
+	l.next = (l.next + 1) % len(l.all)
+	return l.all[l.next]
+}
+
+// each calls f for each loop.
+func (l *loops) each(f func(*loop.Loop)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range l.all {
+		f(one)
+	}
+}
+
+func (l *loops) wake() { l.each((*loop.Loop).WakeAll) }
+
+func (l *loops) cut() { l.each((*loop.Loop).Cut) }
+
+// close ends the loops, and cuts off what streams they still have.
+func (l *loops) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.each((*loop.Loop).Close)
+}
+
+// looped is a stream that a loop writes.
+type looped struct {
+	session
+	conn loop.Conn
+}
+
+// Wake implements hub.Waker.
+func (s *looped) Wake(*hub.Subscriber) { s.conn.Wake() }
+
+// Ended implements loop.Source. What is left to do takes locks and writes a
+// line, so it is not done on the loop's time. Server.Close waits for it.
+func (s *looped) Ended(why error) {
+	if errors.Is(why, loop.ErrStalled) {
+		why = ErrStalled
+	}
+	go func() {
+		defer s.server.leave()
+		s.end(why)
+	}()
+}
+
+// take gives the stream to a loop, and reports whether one can serve it. Then
+// net/http has forgotten the connection, and nothing is kept of the request.
+func (s *Server) take(w http.ResponseWriter, r *http.Request, of session, q hub.Request) bool {
+	conn := tuned(r)
+	if conn == nil || s.options.Writer == Portable || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || r.ContentLength != 0 {
+		return false
+	}
+	l := s.loops.pick(s.options)
+	if l == nil {
+		return false
+	}
+	fd, err := loop.Duplicate(conn)
+	if err != nil {
+		return false
+	}
+	of.chunked, q.Chunked = true, true
+	stream := &looped{session: of}
+	subscriber, err := s.hub.Subscribe(q, stream)
+	if err != nil {
+		_ = unix.Close(fd)
+		return false
+	}
+	hijacked, buffer, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		subscriber.Close()
+		_ = unix.Close(fd)
+		return false
+	}
+	_ = hijacked.Close() // the socket lives on
+	stream.begun(subscriber)
+	stream.head = head(w.Header())
+	if buffer.Reader.Buffered() > 0 {
+		_ = unix.Close(fd)
+		stream.Ended(loop.ErrTalked)
+		return true
+	}
+	l.Add(&stream.conn, fd, stream)
+	return true
+}
+
+// head returns what stands before the body of the answer.
+func head(h http.Header) []byte {
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h.Set("Transfer-Encoding", "chunked")
+	h.Set("Connection", "close") // behind a stream comes nothing
+	b := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
+	_ = h.Write(b) // to a buffer: cannot fail
+	b.WriteString("\r\n")
+	return b.Bytes()
+}

@@ -1,0 +1,20 @@
+//go:build !linux
+
+package stream
+
+import (
+	"net/http"
+
+	"tickertape/internal/hub"
+)
+
+const haveLoops = false
+
+// loops are on Linux only: here, there are none.
+type loops struct{}
+
+func (*loops) wake()  {}
+func (*loops) cut()   {}
+func (*loops) close() {}
+
+func (*Server) take(http.ResponseWriter, *http.Request, session, hub.Request) bool { return false }
