@@ -28,9 +28,10 @@ const patience = 20 * time.Second
 
 // node is a hub and an HTTP server.
 type node struct {
-	t       *testing.T
+	t       testing.TB
 	bus     *membus.Bus
 	streams *stream.Server
+	addr    string
 	dial    func() net.Conn
 	ended   chan error // why each stream ended
 	// second is how long a second is: where the clock is a real one, an
@@ -55,23 +56,26 @@ func start(t *testing.T, o stream.Options, f func(*node)) {
 			n.run(p, o, f)
 		})
 	})
-	if stream.Loop.Check() != nil {
-		return
+	if stream.Loop.Check() == nil {
+		t.Run(string(stream.Loop), func(t *testing.T) {
+			t.Parallel()
+			startLoop(t, o, f)
+		})
 	}
-	t.Run(string(stream.Loop), func(t *testing.T) {
-		t.Parallel()
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		const slower = 100
-		n := &node{t: t, second: time.Second / slower}
-		n.dial = func() net.Conn { return dialSmall(t, listener.Addr().String()) }
-		o := o
-		o.Writer, o.KeepAlive, o.CursorEvery = stream.Loop, 15*n.second, 300*n.second
-		o.Stall = cmp.Or(o.Stall, 30*time.Second) / slower
-		n.run(listener, o, f)
-	})
+}
+
+// startLoop runs f with a node whose streams a loop writes.
+func startLoop(t testing.TB, o stream.Options, f func(*node)) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const slower = 100
+	n := &node{t: t, second: time.Second / slower, addr: listener.Addr().String()}
+	n.dial = func() net.Conn { return dialSmall(t, n.addr) }
+	o.Writer, o.KeepAlive, o.CursorEvery = stream.Loop, 15*n.second, 300*n.second
+	o.Stall = cmp.Or(o.Stall, 30*time.Second) / slower
+	n.run(listener, o, f)
 }
 
 // run runs f with the node.
@@ -96,10 +100,25 @@ func (n *node) run(l net.Listener, o stream.Options, f func(*node)) {
 }
 
 func (n *node) serve(w http.ResponseWriter, r *http.Request) {
+	topics := []event.Topic{"news"}
+	if names := r.URL.Query()["topic"]; len(names) > 0 {
+		topics = nil
+		for _, name := range names {
+			topics = append(topics, event.Topic(name))
+		}
+	}
 	q := stream.Request{Heartbeat: r.URL.Query().Has("heartbeat"),
-		Request: hub.Request{Topics: []event.Topic{"news"}, From: hub.Start{Cursor: r.Header.Get("Last-Event-ID")}}}
-	if n.streams.Serve(w, r, q, func(s stream.Served) { n.ended <- s.Err }) {
+		Request: hub.Request{Topics: topics, From: hub.Start{Cursor: r.Header.Get("Last-Event-ID")}}}
+	if n.streams.Serve(w, r, q, n.tell) {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// tell keeps why a stream ended, if there is room.
+func (n *node) tell(s stream.Served) {
+	select {
+	case n.ended <- s.Err:
+	default:
 	}
 }
 
@@ -128,7 +147,7 @@ func (p pipes) Addr() net.Addr { return &net.IPAddr{} }
 
 // client is one open stream.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	body *bufio.Reader
 }
