@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,7 @@ type node struct {
 	addr    string
 	dial    func() net.Conn
 	ended   chan error // why each stream ended
+	count   atomic.Int64
 	// second is how long a second is: where the clock is a real one, an
 	// hundredth of one.
 	second time.Duration
@@ -80,8 +82,9 @@ func startLoop(t testing.TB, o stream.Options, f func(*node)) {
 
 // run runs f with the node.
 func (n *node) run(l net.Listener, o stream.Options, f func(*node)) {
-	n.bus, n.ended = membus.New(membus.Options{}), make(chan error, 100)
-	h := hub.New(n.bus, hub.Options{})
+	const kept = 100 // events of a topic
+	n.bus, n.ended = membus.New(membus.Options{Retention: event.Retention{Messages: kept}}), make(chan error, 100)
+	h := hub.New(n.bus, hub.Options{LogFrames: kept})
 	n.streams = stream.NewServer(h, o)
 	server := &http.Server{ConnContext: stream.Tune, Handler: http.HandlerFunc(n.serve)}
 	ctx, cancel := context.WithCancel(context.Background())
