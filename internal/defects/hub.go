@@ -69,11 +69,11 @@ func ofHub() []Defect {
 		{
 			Name:  "cursor-first",
 			About: "the cursor moves before the frames are handed out",
-			Edits: []Edit{{takeGo, `	return dst
+			Edits: []Edit{{takeGo, `	return dst, false
 }
 
 // forewarn tells`, `	s.cursor.Position = event.Latest(s.cursor.Position, limit)
-	return dst
+	return dst, false
 }
 
 // forewarn tells`}},

@@ -29,34 +29,37 @@ type Request struct {
 // Subscriber is one open stream: a cursor over some topics. All of its
 // methods belong to one goroutine at a time, its writer's.
 type Subscriber struct {
+	// What each Take looks at comes first, close together: with thousands of
+	// subscribers, none of it is in a processor's cache any more.
 	hub     *Hub
 	waker   Waker
+	sources []source
+	one     [1]source // the room for one topic, which most have
 	form    Form
 	chunked bool
-	sources []source
-	opening Opening
+	settled bool // see cursor
+	live    bool // has once had everything there was
+	over    bool // all its topics have ended
 	closed  atomic.Bool
+	armed   atomic.Bool // idle: the feed should wake it
 
 	// cursor is what has been handed out. While it is not settled, nobody
 	// knows yet whether the store agrees with it.
-	cursor  event.Cursor
-	epochs  *event.Clock   // as it was when the cursor came to its epoch; nil: it is a client's
-	uncut   event.Cursor   // what it was before an epoch cut it back to cutTo;
-	cutTo   event.Position // it still is for the client while the cursor stands there
-	settled bool
-	clock   atomic.Pointer[event.Clock] // the answer to that, from a reader
-
-	told map[event.Topic]event.Position // holes that end up to here have been told
+	cursor event.Cursor
+	epochs *event.Clock // as it was when the cursor came to its epoch; nil: it is a client's
+	taken  Taken
 
 	// lost says that everything before the cursor is to be reported as
 	// lost, for this reason, before anything else.
 	lost  event.Reason
 	after *string // the client's cursor then
 
-	live  bool // has once had everything there was
-	over  bool // all its topics have ended
-	taken Taken
-	armed atomic.Bool // idle: the feed should wake it
+	uncut event.Cursor                   // what the cursor was before an epoch cut it back to cutTo;
+	cutTo event.Position                 // it still is for the client while the cursor stands there
+	clock atomic.Pointer[event.Clock]    // what settles the cursor, from a reader
+	told  map[event.Topic]event.Position // holes that end up to here have been told
+
+	opening Opening
 }
 
 // source is one topic of a subscriber, or all that a selector matches.
@@ -85,7 +88,12 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	if h.mark.Load() == nil {
 		return nil, ErrNotReady
 	}
-	s := &Subscriber{hub: h, waker: waker, form: r.Form, chunked: r.Chunked, sources: make([]source, 0, len(r.Topics)+len(r.Selectors))}
+	s := &Subscriber{hub: h, waker: waker, form: r.Form, chunked: r.Chunked}
+	if n := len(r.Topics) + len(r.Selectors); n > len(s.one) {
+		s.sources = make([]source, 0, n)
+	} else {
+		s.sources = s.one[:0]
+	}
 	for _, t := range r.Topics {
 		s.sources = append(s.sources, source{log: h.join(t, s)})
 	}

@@ -13,13 +13,13 @@ type State uint8
 const (
 	// More: there may be more now. Take again.
 	More State = iota
-	// Idle: it has everything there is. The waker is called when there is
-	// more.
+	// Idle: with this it has everything there is. The waker is called when
+	// there is more.
 	Idle
 	// Behind: what comes next is being read from the bus. The waker is
 	// called when it is there.
 	Behind
-	// Ended: there will be nothing more. Complete tells why.
+	// Ended: behind this there will be nothing more. Complete tells why.
 	Ended
 )
 
@@ -49,12 +49,16 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 		if !ok {
 			return dst, Behind
 		}
-		before := len(dst)
-		if dst = s.merge(dst, max, views, limit); len(dst) > before {
+		before, whole := len(dst), false
+		dst, whole = s.merge(dst, max, views, limit)
+		brought := len(dst) > before
+		if brought {
 			s.release(views)
-			return dst, More
 		}
-		if mark.clock.Position.After(limit) {
+		switch {
+		case !whole, brought && mark.clock.Position.After(limit):
+			return dst, More
+		case mark.clock.Position.After(limit):
 			continue // that page is done with; on to what comes next
 		}
 		s.live = true
@@ -68,6 +72,9 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 		// The watermark rose before the feed could see that it has to
 		// wake us: look again.
 		s.armed.Store(false)
+		if brought {
+			return dst, More
+		}
 	}
 }
 
@@ -110,8 +117,9 @@ func (s *Subscriber) release(views []view) {
 }
 
 // merge appends the views' frames up to limit in order of position and moves
-// the cursor along; behind the last of them it stands at limit.
-func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Position) [][]byte {
+// the cursor along; behind the last of them it stands at limit. It reports
+// whether it came so far.
+func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Position) (_ [][]byte, whole bool) {
 	for size := 0; size < max || size == 0; { // one block at least
 		next, found := limit, false
 		for i := range views {
@@ -131,10 +139,10 @@ func (s *Subscriber) merge(dst [][]byte, max int, views []view, limit event.Posi
 		}
 		if !found {
 			s.cursor.Position = event.Latest(s.cursor.Position, limit)
-			return dst
+			return dst, true
 		}
 	}
-	return dst
+	return dst, false
 }
 
 // forewarn tells of the holes that the stream is about to enter, going on to

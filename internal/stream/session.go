@@ -19,12 +19,9 @@ const piece = 16 << 10
 type session struct {
 	server     *Server
 	subscriber *hub.Subscriber // nil: the client is sent away
-	ended      func(Served)
-	begin      time.Time
-	head       []byte // of the answer, where the session writes it itself
-	chunked    bool   // it does; the blocks are chunks
-	heartbeat  bool   // in place of comments
 	greeted    bool
+	chunked    bool // the session writes the headers itself, and its blocks are chunks
+	heartbeat  bool // in place of comments
 	named      bool // what Next brought ends with an id
 
 	keepAlive time.Duration // silence before a sign of life
@@ -35,6 +32,10 @@ type session struct {
 	own     uint64    // bytes of the hub's own blocks that Next brought
 	written hub.Taken // what of the subscriber's the client got
 	bytes   uint64    // that it got
+
+	begin time.Time
+	head  []byte // headers that are to be written
+	ended func(Served)
 }
 
 // begun makes the session that of a stream.
