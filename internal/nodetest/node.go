@@ -29,6 +29,14 @@ type Options struct {
 	Web    web.Options
 }
 
+// Writers returns the writers of streams that this system has.
+func Writers() []stream.Writer {
+	if stream.Loop.Check() != nil {
+		return []stream.Writer{stream.Portable}
+	}
+	return []stream.Writer{stream.Portable, stream.Loop}
+}
+
 // Node is a running node.
 type Node struct {
 	URL     string

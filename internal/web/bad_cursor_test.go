@@ -29,9 +29,10 @@ func badCursors(t *testing.T, good string) map[string]string {
 
 // A cursor that leads nowhere is never a 400, on which a browser would give
 // up, nor a full replay: the loss is said, and new events follow.
-func TestBadCursors(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestBadCursors(t *testing.T) { onWriters(t, badCursorsAreSaid) }
+
+func badCursorsAreSaid(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	good := n.publish(t, "a", "before")
 	n.publish(t, "b", "before")
 	for name, cursor := range badCursors(t, good) {
@@ -69,9 +70,10 @@ func TestBadCursors(t *testing.T) {
 }
 
 // A client that drops before it has read the notice hears it when it is back.
-func TestBadCursorIsSaidUntilItIsHeard(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestBadCursorIsSaidUntilItIsHeard(t *testing.T) { onWriters(t, badCursorIsSaidUntilItIsHeard) }
+
+func badCursorIsSaidUntilItIsHeard(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	good := n.publish(t, "a", "before")
 	for name, cursor := range badCursors(t, good) {
 		t.Run(name, func(t *testing.T) {
@@ -111,9 +113,9 @@ func TestCursorOfALostEpoch(t *testing.T) {
 
 // The events between a cursor and the oldest that is kept are said to be lost
 // before anything else comes.
-func TestTrimmedEventsAreSaid(t *testing.T) {
-	t.Parallel()
-	o := nodetest.Options{}
+func TestTrimmedEventsAreSaid(t *testing.T) { onWriters(t, trimmedEventsAreSaid) }
+
+func trimmedEventsAreSaid(t *testing.T, o nodetest.Options) {
 	o.Bus.Retention.Messages = 3
 	o.Hub.LogLinger, o.Hub.PageLife = time.Hour, time.Hour
 	n := startNode(t, o)

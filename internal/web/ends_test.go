@@ -207,9 +207,10 @@ func TestFullTable(t *testing.T) {
 
 // A listener gets what there was, the end, and the end of the answer, which
 // tells it from one that was cut; and nothing when it comes back.
-func TestStreamEndsWithItsTopics(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestStreamEndsWithItsTopics(t *testing.T) { onWriters(t, streamEndsWithItsTopics) }
+
+func streamEndsWithItsTopics(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	n.publish(t, "a", "1")
 	s := n.open(t, "?topic=a&topic=b&since=all")
 	s.opened(false)

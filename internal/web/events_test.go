@@ -15,7 +15,6 @@ import (
 
 	"tickertape/internal/event"
 	"tickertape/internal/nodetest"
-	"tickertape/internal/stream"
 )
 
 func TestEventsRefusesBadRequests(t *testing.T) {
@@ -62,9 +61,10 @@ func topicNumbers(n int) (query string) {
 // A selector brings the events of all topics that it matches, those too that
 // are new, in one order and each once; and what a client missed when it comes
 // back. Such a stream goes on when its topics have ended.
-func TestEventsOfSelectors(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestEventsOfSelectors(t *testing.T) { onWriters(t, eventsOfSelectors) }
+
+func eventsOfSelectors(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	n.publish(t, "quotes.A", "before")
 	s := n.open(t, "?topic=quotes.*&topic=news.**&topic=quotes.A&topic=other&envelope=true")
 	s.opened(false)
@@ -114,9 +114,10 @@ var firstBlock = regexp.MustCompile(`^HTTP/1\.1 200 OK\r\n((?:[A-Za-z-]+: [^\r\n
 
 // A browser that is cut off has a cursor as soon as it has anything: headers
 // and first block are one write.
-func TestFirstBlockComesInOnePiece(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestFirstBlockComesInOnePiece(t *testing.T) { onWriters(t, firstBlockComesInOnePiece) }
+
+func firstBlockComesInOnePiece(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	retries := map[string]bool{}
 	cursor := n.publish(t, "news", "1")
 	for i := range 20 {
@@ -155,9 +156,10 @@ func TestFirstBlockComesInOnePiece(t *testing.T) {
 	}
 }
 
-func TestEnvelopes(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestEnvelopes(t *testing.T) { onWriters(t, envelopes) }
+
+func envelopes(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	s := n.open(t, "?topic=a&topic=b&envelope=true")
 	s.opened(false)
 	for _, c := range []struct{ body, event, key, data string }{
@@ -195,8 +197,11 @@ func TestEnvelopes(t *testing.T) {
 // A stream that the hub ends says when to come back, and breaks off: a clean
 // end would keep clients on fetch away for ever.
 func TestStreamsBreakOffWhenTheNodeCloses(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+	onWriters(t, streamsBreakOffWhenTheNodeCloses)
+}
+
+func streamsBreakOffWhenTheNodeCloses(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	raw := n.dial(t)
 	send(t, raw, streamRequest("?topic=news"))
 	s := n.open(t, "?topic=news")
@@ -224,9 +229,11 @@ func TestStreamsBreakOffWhenTheNodeCloses(t *testing.T) {
 
 // A full node answers as one that closes: anything but 200 would end a
 // browser's stream for good.
-func TestAFullNodeSendsStreamsAway(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{Stream: stream.Options{MaxStreams: 1}})
+func TestAFullNodeSendsStreamsAway(t *testing.T) { onWriters(t, aFullNodeSendsStreamsAway) }
+
+func aFullNodeSendsStreamsAway(t *testing.T, o nodetest.Options) {
+	o.Stream.MaxStreams = 1
+	n := startNode(t, o)
 	s := n.open(t, "?topic=news")
 	s.opened(false)
 	n.expectSentAway(t)
@@ -261,9 +268,10 @@ func (n *node) expectSentAway(t *testing.T) {
 	}
 }
 
-func TestEventsMayBeReadByAnyPage(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestEventsMayBeReadByAnyPage(t *testing.T) { onWriters(t, eventsMayBeReadByAnyPage) }
+
+func eventsMayBeReadByAnyPage(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	s := n.open(t, "?topic=news", "Origin: https://page.example", "Cookie: a=b")
 	if got := s.header.Get("Access-Control-Allow-Origin"); got != "*" || s.header.Get("Access-Control-Allow-Credentials") != "" {
 		t.Errorf("a stream is allowed to %q", got)

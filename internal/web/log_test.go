@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"tickertape/internal/nodetest"
-	"tickertape/internal/stream"
 	"tickertape/internal/web"
 )
 
@@ -73,9 +72,11 @@ func (l *entries) until(t *testing.T, n int, message string) []map[string]any {
 }
 
 // What a client got of its stream stands in one line.
-func TestStreamLeavesOneLine(t *testing.T) {
-	t.Parallel()
-	n, log := startLogged(t, nodetest.Options{Stream: stream.Options{MaxStreams: 1}})
+func TestStreamLeavesOneLine(t *testing.T) { onWriters(t, streamLeavesOneLine) }
+
+func streamLeavesOneLine(t *testing.T, o nodetest.Options) {
+	o.Stream.MaxStreams = 1
+	n, log := startLogged(t, o)
 	s := n.open(t, "?topic=a&topic=b&topic=c&topic=d")
 	s.opened(false)
 	n.publish(t, "a", "one")

@@ -14,6 +14,7 @@ import (
 
 	"tickertape/internal/event"
 	"tickertape/internal/nodetest"
+	"tickertape/internal/stream"
 )
 
 // faults is a log in which only errors count.
@@ -60,6 +61,17 @@ func startNode(t *testing.T, o nodetest.Options) *node {
 		}
 	})
 	return n
+}
+
+// onWriters runs a test for each writer of streams that this system has.
+func onWriters(t *testing.T, test func(*testing.T, nodetest.Options)) {
+	t.Parallel()
+	for _, w := range nodetest.Writers() {
+		t.Run(string(w), func(t *testing.T) {
+			t.Parallel()
+			test(t, nodetest.Options{Stream: stream.Options{Writer: w}})
+		})
+	}
 }
 
 // request is what a test sends; without a method it is a POST to /publish.

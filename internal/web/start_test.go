@@ -12,9 +12,10 @@ import (
 	"tickertape/internal/nodetest"
 )
 
-func TestStartPoints(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestStartPoints(t *testing.T) { onWriters(t, startPoints) }
+
+func startPoints(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	early := n.open(t, "?topic=a&topic=b")
 	first := early.opened(false)
 	ids := map[string]string{"start": first}
@@ -109,9 +110,10 @@ func (n *node) awaitClock(t *testing.T, until time.Time) {
 
 // A client that drops in the middle of what it asked to begin with goes on
 // there: nothing comes twice, nothing is missing, nothing is called lost.
-func TestReturnInTheMiddleOfAReplay(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestReturnInTheMiddleOfAReplay(t *testing.T) { onWriters(t, returnInTheMiddleOfAReplay) }
+
+func returnInTheMiddleOfAReplay(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	for i, c := range []struct {
 		start string
 		want  []string
@@ -148,9 +150,10 @@ func TestReturnInTheMiddleOfAReplay(t *testing.T) {
 }
 
 // One that drops after every single event gets there too.
-func TestReturnAfterEveryEventOfAReplay(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, nodetest.Options{})
+func TestReturnAfterEveryEventOfAReplay(t *testing.T) { onWriters(t, returnAfterEveryEventOfAReplay) }
+
+func returnAfterEveryEventOfAReplay(t *testing.T, o nodetest.Options) {
+	n := startNode(t, o)
 	for i := range 10 {
 		n.publish(t, []string{"a", "b"}[i%2], fmt.Sprint(i))
 	}
