@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,7 @@ func (c *Conn) Wake() {
 
 // serve gives a connection its turn that was on the ready list.
 func (l *Loop) serve(c *Conn) {
+	defer l.survive(c)
 	switch {
 	case c.source == nil:
 		return // it has ended meanwhile
@@ -106,6 +108,7 @@ func (l *Loop) fill(c *Conn, r *rest) {
 
 // drain writes on, now that the kernel has room.
 func (l *Loop) drain(c *Conn) {
+	defer l.survive(c)
 	r := c.rest
 	left, n, err := l.sender.send(c.fd, r.blocks)
 	if n > 0 {
@@ -153,6 +156,15 @@ func (l *Loop) heed(w word) {
 		l.end(c, ErrTalked)
 	case c.rest != nil:
 		l.drain(c)
+	}
+}
+
+// survive ends a connection whose source has panicked, so that one stream's fault
+// is not every stream's.
+func (l *Loop) survive(c *Conn) {
+	if p := recover(); p != nil && c.source != nil {
+		clear(l.blocks)
+		l.end(c, fmt.Errorf("%w: %v", ErrFault, p))
 	}
 }
 

@@ -237,3 +237,33 @@ func TestTimes(t *testing.T) {
 		t.Errorf("all was over after %v", took)
 	}
 }
+
+// A source that panics ends its own connection, and no other.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	s := newSockets(t)
+	l := start(t, time.Hour)
+	well := silent()
+	_, fd := s.pair(t)
+	l.Add(new(loop.Conn), fd, well)
+	long := bytes.Repeat([]byte("x"), 1<<20) // more than fits at once
+	for name, src := range map[string]*source{
+		"Next":           {next: func([][]byte, time.Time) ([][]byte, loop.Then) { panic("at once") }},
+		"Written":        {next: func(dst [][]byte, _ time.Time) ([][]byte, loop.Then) { return append(dst, long[:1]), never() }},
+		"Written, later": {next: func(dst [][]byte, _ time.Time) ([][]byte, loop.Then) { return append(dst, long), never() }},
+	} {
+		src.ended, src.written = make(chan error, 2), func() { panic(name) }
+		far, fd := s.pair(t)
+		l.Add(new(loop.Conn), fd, src)
+		if _, err := io.Copy(io.Discard, far); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if why := src.why(t); !errors.Is(why, loop.ErrFault) {
+			t.Errorf("%s: it ended with %v", name, why)
+		}
+	}
+	l.Cut()
+	if why := well.why(t); !errors.Is(why, loop.ErrCut) {
+		t.Errorf("the other one ended with %v", why)
+	}
+}

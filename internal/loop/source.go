@@ -40,4 +40,5 @@ var (
 	ErrTalked  = errors.New("the client sent something behind its request")
 	ErrStalled = errors.New("the client took nothing for too long")
 	ErrCut     = errors.New("the connection was cut off")
+	ErrFault   = errors.New("panic") // of the source; others go on
 )

@@ -26,6 +26,9 @@ import (
 const (
 	churnTopics  = 20
 	churnWorkers = 50
+	// roomy is by how much the heap may differ with what the hub happens to have
+	// in its logs and pages: less than 200 bytes for each of 40,000 streams.
+	roomy = 7 << 20
 )
 
 // TestChurn opens streams and drops them in every way while events are published
@@ -42,14 +45,14 @@ func TestChurn(t *testing.T) {
 		connections = n
 	}
 	startLoop(t, stream.Options{Stall: 2000 * time.Second}, func(n *node) {
-		n.churn(200) // whatever is made once is there
+		n.churn(connections / 4) // whatever is made once is there
 		n.quiet(0)
 		before := n.held()
 		n.churn(connections)
 		n.quiet(before.files)
 		after := n.held()
 		t.Logf("%d connections: %+v before, %+v after", connections, before, after)
-		if after.goroutines > before.goroutines+2 || after.files > before.files || after.bytes > before.bytes+4<<20 {
+		if after.goroutines > before.goroutines+2 || after.files > before.files || after.bytes > before.bytes+roomy {
 			t.Errorf("held %+v before, and %+v after", before, after)
 		}
 	})

@@ -84,7 +84,7 @@ func startLoop(t testing.TB, o stream.Options, f func(*node)) {
 func (n *node) run(l net.Listener, o stream.Options, f func(*node)) {
 	const kept = 100 // events of a topic
 	n.bus, n.ended = membus.New(membus.Options{Retention: event.Retention{Messages: kept}}), make(chan error, 100)
-	h := hub.New(n.bus, hub.Options{LogFrames: kept})
+	h := hub.New(n.bus, hub.Options{LogFrames: kept, PagesBytes: 1 << 20})
 	n.streams = stream.NewServer(h, o)
 	server := &http.Server{ConnContext: stream.Tune, Handler: http.HandlerFunc(n.serve)}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tickertape/internal/hub"
+	"tickertape/internal/loop"
 )
 
 // Options are the times and limits of streams. Zero fields mean the defaults.
@@ -90,6 +91,7 @@ var (
 	ErrClosing = errors.New("the node is closing")
 	ErrFull    = errors.New("the node has as many streams as it may")
 	ErrOver    = errors.New("all topics have ended")
+	ErrFault   = loop.ErrFault // of the hub, in the hands of a loop; elsewhere the panic goes on
 )
 
 // Serve writes the stream until it ends, or gives it to a loop and returns at

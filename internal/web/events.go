@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -52,6 +53,9 @@ const namedTopics = 3
 func (s *Server) lineOf(r *http.Request, q stream.Request) func(stream.Served) {
 	remote, topics, first := r.RemoteAddr, len(q.Topics)+len(q.Selectors), firstTopics(q)
 	return func(served stream.Served) {
+		if errors.Is(served.Err, stream.ErrFault) {
+			s.log.Error("panic", slog.String("path", "/events"), slog.Any("panic", served.Err))
+		}
 		if !served.Begun {
 			s.logAway(served.Reason)
 			return
