@@ -24,7 +24,7 @@ import (
 func TestBytesArriveAsTheyAre(t *testing.T) {
 	t.Parallel()
 	s := newSockets(t)
-	l := start(t, time.Hour)
+	l := start(t, loop.Options{})
 	rapid.Check(t, func(r *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 7, 100, 1500, 4096, 20_000}), 1, 300), 1, 4).Draw(r, "turns")
 		var all []byte
@@ -77,7 +77,7 @@ func TestNoWakeIsLost(t *testing.T) {
 	t.Parallel()
 	const conns, wakers, each = 20, 4, 2000
 	s := newSockets(t)
-	l := start(t, time.Hour)
+	l := start(t, loop.Options{})
 	var waking, reading sync.WaitGroup
 	for range conns {
 		var given atomic.Int64
@@ -113,6 +113,40 @@ func TestNoWakeIsLost(t *testing.T) {
 	reading.Wait()
 }
 
+// A wake counts that comes while the source is asked and has said nothing yet, and
+// one that comes while the kernel is full.
+func TestWakesAtBadMoments(t *testing.T) {
+	t.Parallel()
+	s := newSockets(t)
+	l := start(t, loop.Options{})
+	long := bytes.Repeat([]byte("x"), 1<<20) // more than fits at once
+	src, c, turn, full := silent(), new(loop.Conn), 0, make(chan struct{})
+	src.next = func(dst [][]byte, _ time.Time) ([][]byte, loop.Then) {
+		turn++
+		switch turn {
+		case 1:
+			var others sync.WaitGroup
+			others.Go(c.Wake)
+			others.Wait()
+			return dst, never()
+		case 2:
+			time.AfterFunc(100*time.Millisecond, func() { c.Wake(); close(full) }) // by then it is
+			return append(dst, long), never()
+		}
+		return append(dst, []byte("y")), loop.Then{End: io.EOF}
+	}
+	far, fd := s.pair(t)
+	l.Add(c, fd, src)
+	select {
+	case <-full:
+	case <-time.After(patience):
+		t.Fatal("the first wake is lost")
+	}
+	if got, err := io.ReadAll(far); len(got) != len(long)+1 || err != nil {
+		t.Errorf("%d bytes came (%v)", len(got), err)
+	}
+}
+
 // A connection ends once, for the reason that there was, and its client sees it
 // end.
 func TestEnds(t *testing.T) {
@@ -132,7 +166,7 @@ func TestEnds(t *testing.T) {
 		for _, early := range []bool{true, false} {
 			t.Run(name+", early: "+strconv.FormatBool(early), func(t *testing.T) {
 				t.Parallel()
-				l := start(t, time.Hour)
+				l := start(t, loop.Options{})
 				far, fd := s.pair(t)
 				src, asked := silent(), make(chan struct{}, 1)
 				src.next = func(dst [][]byte, _ time.Time) ([][]byte, loop.Then) {
@@ -172,7 +206,7 @@ func TestStall(t *testing.T) {
 	t.Parallel()
 	const stall = 300 * time.Millisecond
 	s := newSockets(t)
-	l := start(t, stall)
+	l := start(t, loop.Options{Stall: stall, Tick: tick})
 	far, fd := s.pair(t)
 	src, asked := silent(), make(chan struct{}, 1)
 	long := []byte(strings.Repeat("x", 1<<20))
@@ -204,7 +238,7 @@ func TestStall(t *testing.T) {
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	s := newSockets(t)
-	l := start(t, time.Hour)
+	l := start(t, loop.Options{Tick: tick})
 	var sources []*source
 	var conns []*loop.Conn
 	for _, wait := range []time.Duration{0, 3 * tick, 100 * tick, 1200 * tick} {
@@ -242,7 +276,7 @@ func TestTimes(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	s := newSockets(t)
-	l := start(t, time.Hour)
+	l := start(t, loop.Options{})
 	well := silent()
 	_, fd := s.pair(t)
 	l.Add(new(loop.Conn), fd, well)

@@ -1,6 +1,7 @@
 package loop_test
 
 import (
+	"cmp"
 	"net"
 	"sync"
 	"syscall"
@@ -44,9 +45,12 @@ func silent() *source {
 	return &source{ended: make(chan error, 2), next: func(dst [][]byte, _ time.Time) ([][]byte, loop.Then) { return dst, never() }}
 }
 
-func start(t testing.TB, stall time.Duration) *loop.Loop {
+// start starts a loop whose wheel helps nobody who was forgotten, unless the
+// test is about times.
+func start(t testing.TB, o loop.Options) *loop.Loop {
 	t.Helper()
-	l, err := loop.New(loop.Options{Stall: stall, Tick: tick})
+	o.Stall, o.Tick = cmp.Or(o.Stall, time.Hour), cmp.Or(o.Tick, time.Hour)
+	l, err := loop.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
