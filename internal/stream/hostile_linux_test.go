@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -102,6 +103,38 @@ func TestCloseCutsWhoTakesNothing(t *testing.T) {
 			t.Errorf("they ended with %v and %v", first, then)
 		}
 		n.until("nothing is open", func() bool { return n.streams.Open() == 0 })
+	})
+}
+
+// What a loop cannot serve gets the same stream from a handler.
+func TestRequestsThatNoLoopServes(t *testing.T) {
+	t.Parallel()
+	startLoop(t, stream.Options{}, func(n *node) {
+		for _, request := range []string{"GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"} {
+			conn := n.dial()
+			say(t, conn, request)
+			answer := bufio.NewReader(conn)
+			var got strings.Builder
+			for !strings.HasSuffix(got.String(), "\n\n") {
+				line, err := answer.ReadString('\n')
+				if err != nil {
+					t.Fatalf("%q: behind %q: %v", request, got.String(), err)
+				}
+				got.WriteString(line)
+			}
+			if !strings.Contains(got.String(), " 200 OK\r\n") || !strings.Contains(got.String(), "event: hub.open\n") {
+				t.Errorf("%q: got %q", request, got.String())
+			}
+			say(t, conn, "0123456789") // which a loop would not stand
+			n.publish("x")
+			for line := ""; line != "data: x\n"; {
+				var err error
+				if line, err = answer.ReadString('\n'); err != nil {
+					t.Fatalf("%q: it ends: %v", request, err)
+				}
+			}
+			_ = conn.Close()
+		}
 	})
 }
 
