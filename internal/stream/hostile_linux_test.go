@@ -30,7 +30,6 @@ func TestHostileClients(t *testing.T) {
 		"sends a byte":              {func(t *testing.T, c *net.TCPConn) { say(t, c, "x") }, loop.ErrTalked},
 		"sends a second request":    {func(t *testing.T, c *net.TCPConn) { say(t, c, request) }, loop.ErrTalked},
 		"closes its side":           {func(t *testing.T, c *net.TCPConn) { check(t, c.CloseWrite()) }, loop.ErrLeft},
-		"says bye and closes":       {func(t *testing.T, c *net.TCPConn) { say(t, c, "bye"); check(t, c.CloseWrite()) }, loop.ErrLeft},
 		"closes":                    {func(t *testing.T, c *net.TCPConn) { check(t, c.Close()) }, loop.ErrLeft},
 		"resets":                    {func(t *testing.T, c *net.TCPConn) { check(t, c.SetLinger(0)); check(t, c.Close()) }, loop.ErrLeft},
 		"takes nothing":             {func(*testing.T, *net.TCPConn) {}, stream.ErrStalled},
