@@ -240,8 +240,11 @@ func (w *kinds) join(t *rapid.T) {
 
 func (w *kinds) take(t *rapid.T) {
 	if c := w.pick(t, true); c != nil {
-		c.take(rapid.SampledFrom([]int{1, 300, 1 << 20}).Draw(t, "max"))
+		state := c.take(rapid.SampledFrom([]int{1, 300, 1 << 20}).Draw(t, "max"))
 		c.read(t)
+		if state == hub.Ended { // so its writer ends it, whatever becomes of the topics then
+			c.close()
+		}
 	}
 }
 
