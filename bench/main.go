@@ -24,11 +24,12 @@ import (
 
 // settings are read from flags.
 type settings struct {
-	Rounds int      `default:"5" help:"How often each server is measured in each case."`
-	Case   []string `help:"Cases to run; all by default."`
-	Server []string `help:"Servers to measure; all of a case's by default."`
-	Short  bool     `help:"A trial: one round of a second and a tenth of the connections. Says whether it works, not how well."`
-	Out    string   `placeholder:"FOLDER" help:"Folder for RESULTS.md and results.svg."`
+	Rounds int           `default:"5" help:"How often each server is measured in each case."`
+	Case   []string      `help:"Cases to run; all by default."`
+	Server []string      `help:"Servers to measure; all of a case's by default."`
+	Time   time.Duration `default:"10s" help:"How long a measurement takes, about."`
+	Share  float64       `default:"1" help:"Share of all connections and topics."`
+	Out    string        `placeholder:"FOLDER" help:"Folder for RESULTS.md and results.svg."`
 
 	Source     string `default:"." help:"Folder that the repository is in."`
 	Hub        string `placeholder:"PROGRAM" help:"The hub; built from the source by default."`
@@ -71,15 +72,12 @@ func (s settings) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
-	rounds, size := s.Rounds, cases.Size{Time: 10 * time.Second, Share: 1}
-	if s.Short {
-		rounds, size = 1, cases.Size{Time: time.Second, Share: 0.1}
-	}
+	size := cases.Size{Time: s.Time, Share: s.Share}
 	began := time.Now()
 	tell := func(what string) { fmt.Fprintf(os.Stderr, "%5.0f s  %s\n", time.Since(began).Seconds(), what) }
 	var results []cases.Result
 	for _, c := range chosen {
-		result, err := c.Run(ctx, lab, rounds, size, tell)
+		result, err := c.Run(ctx, lab, s.Rounds, size, tell)
 		if err != nil {
 			return err
 		}
@@ -90,7 +88,7 @@ func (s settings) run(ctx context.Context) (err error) {
 		return nil
 	}
 	return report.Write(s.Out, results, report.About{
-		Versions: lab.Versions(ctx), Machine: server.Machine(), Rounds: rounds, Size: size, Command: s.command(),
+		Versions: lab.Versions(ctx), Machine: server.Machine(), Rounds: s.Rounds, Size: size, Command: s.command(),
 	})
 }
 
@@ -129,7 +127,7 @@ func (s settings) command() string {
 	if len(s.Case) > 0 {
 		words = append(words, "CASE="+strings.Join(s.Case, ","))
 	}
-	if s.Short {
+	if s.Share < 1 {
 		words = append(words, "BENCH=short")
 	}
 	if writer := os.Getenv("HUB_WRITER"); writer != "" {

@@ -17,6 +17,10 @@ const (
 	flat       = "largest over smallest"
 )
 
+// errTooShort says that what publishes cost and what all costs were too close
+// to each other.
+var errTooShort = errors.New("measured for too short a time")
+
 func growth() Case {
 	return Case{
 		Name:    "growth",
@@ -56,6 +60,9 @@ func measureGrowth(ctx context.Context, s *stage) (figures []Figure, err error) 
 			figures = append(figures, Figure{cell(n, t), "µs", each})
 			lowest, highest, busy = min(lowest, each), max(highest, each), max(busy, tool)
 		}
+	}
+	if lowest <= 0 {
+		return figures, fmt.Errorf("%w: a delivery of %.2f µs", errTooShort, lowest)
 	}
 	return append(figures, Figure{flat, "×", highest / lowest}, Figure{toolBusy, "%", 100 * busy}), nil
 }

@@ -99,8 +99,16 @@ func (s *stage) publish(ctx context.Context, d *load.Driver, f load.Flow) (outco
 	})
 	o.Count = d.Count()
 	s.wrong = s.wrong.Add(d.Verdict())
+	if err == nil && s.server.HasRedis() && o.Redis == 0 && o.Taken >= manyMessages {
+		err = errNoRedis
+	}
 	return o, err
 }
+
+// manyMessages are so many that Redis cannot take them in no time.
+const manyMessages = 10_000
+
+var errNoRedis = errors.New("its Redis took no time: it is not used")
 
 // ownCPU returns the CPU time that this process has taken.
 func ownCPU() (time.Duration, error) {

@@ -34,12 +34,13 @@ http {
     listen {addr} backlog=4096;
     nchan_message_buffer_length 1000;
     nchan_message_timeout 1h;
-    {pass}
     location = /publish {
+      {pass}
       nchan_publisher http;
       nchan_channel_id $arg_topic;
     }
     location = /events {
+      {pass}
       nchan_subscriber eventsource;
       nchan_channel_id $arg_topic;
       nchan_eventsource_ping_interval 0;

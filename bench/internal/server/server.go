@@ -33,6 +33,9 @@ type Server struct {
 	log     string
 }
 
+// HasRedis reports whether it has a Redis.
+func (s *Server) HasRedis() bool { return s.redis != nil }
+
 // pids returns the processes that it consists of.
 func (s *Server) pids() []int {
 	if s.pid == 0 {
