@@ -11,8 +11,8 @@ type Tally struct {
 	Late    uint64 // behind one that was sent after it
 	Foreign uint64 // of another topic, or of no lane
 
-	// Order depends on the messages and their order, of all lanes together.
-	// Subscribers who got the same have the same.
+	// Order depends on the messages and their order, of all lanes together,
+	// without doubled ones. Subscribers who got the same have the same.
 	Order uint64
 
 	topic   uint32
@@ -38,22 +38,21 @@ func (t *Tally) Take(topic uint32, lane int, number uint32) {
 		t.Foreign++
 		return
 	}
-	t.Order = (t.Order ^ (uint64(lane)<<32 | uint64(number))) * 0x9e3779b97f4a7c15
 	next := &t.next[lane]
 	switch {
 	case number == *next:
 		*next++
-		t.Got++
 	case number > *next:
 		t.missing = append(t.missing, span{lane, *next, number})
 		*next = number + 1
-		t.Got++
 	case t.found(lane, number):
 		t.Late++
-		t.Got++
 	default:
 		t.Doubled++
+		return
 	}
+	t.Got++
+	t.Order = (t.Order ^ (uint64(lane)<<32 | uint64(number))) * 0x9e3779b97f4a7c15
 }
 
 // found takes a number out of those that are missing.

@@ -126,9 +126,9 @@ func (d *Driver) clock() time.Duration { return time.Since(d.started) }
 
 // run handles what comes until done says so.
 func (d *Driver) run(ctx context.Context, done func() bool) error {
-	for !done() {
-		if err := ctx.Err(); err != nil {
-			return err
+	for ctx.Err() == nil {
+		if done() {
+			return nil
 		}
 		wait := glance
 		if d.flow.eager {
@@ -138,7 +138,7 @@ func (d *Driver) run(ctx context.Context, done func() bool) error {
 			return err
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // poll waits for something to come, but not longer than wait, and handles it.

@@ -15,14 +15,15 @@ import (
 // lost.
 const quiet = 5 * time.Second
 
-// Settle waits until all that was published has arrived, or nothing more does.
+// Settle waits until all that was published has arrived, or nothing more does:
+// it is quiet, or nobody is left.
 func (d *Driver) Settle(ctx context.Context) error {
 	since, arrived := d.clock(), d.arrived
 	err := d.run(ctx, func() bool {
 		if d.arrived != arrived {
 			since, arrived = d.clock(), d.arrived
 		}
-		return d.arrived >= d.expected || d.clock()-since > quiet
+		return d.arrived >= d.expected || d.clock()-since > quiet || int(d.cut) >= len(d.subscribers)
 	})
 	if err != nil {
 		return fmt.Errorf("%d of %d deliveries have not arrived: %w", d.expected-d.arrived, d.expected, err)

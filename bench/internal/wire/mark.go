@@ -39,7 +39,7 @@ func (m Mark) Append(dst []byte, size int) []byte {
 
 func appendHex(dst []byte, value uint64, width int) []byte {
 	for shift := 4 * (width - 1); shift >= 0; shift -= 4 {
-		dst = append(dst, "0123456789abcdef"[value>>shift&15])
+		dst = append(dst, hexDigits[value>>shift&15])
 	}
 	return dst
 }
@@ -74,16 +74,16 @@ func FindMark(data []byte) (m Mark, found bool, err error) {
 	return Mark{Lane: uint8(lane), Topic: uint32(topic), Number: uint32(number), Stamp: int64(stamp)}, true, nil
 }
 
-// hex returns the value of lower-case digits.
+const hexDigits = "0123456789abcdef"
+
+// hex returns the value of lower-case digits. It has no branches: digits are
+// as good as random, and there are many.
 func hex(digits []byte) (value uint64, ok bool) {
-	ok = true
+	var wrong byte
 	for _, c := range digits {
-		digit := c - '0'
-		if digit > 9 {
-			digit = c - 'a' + 10
-			ok = ok && 10 <= digit && digit <= 15
-		}
+		digit := (c&15 + c>>6*9) & 15
+		wrong |= c ^ hexDigits[digit]
 		value = value<<4 | uint64(digit)
 	}
-	return value, ok
+	return value, wrong == 0
 }

@@ -1,0 +1,213 @@
+//go:build linux
+
+package load_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"tickertape/bench/internal/load"
+)
+
+func drive(t *testing.T, target load.Target, o load.Options) *load.Driver {
+	t.Helper()
+	o.Target, o.Size = target, 100
+	d, err := load.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// All that is published arrives, in each way of publishing, and is counted.
+func TestPublishAndDeliver(t *testing.T) {
+	t.Parallel()
+	for name, flow := range map[string]load.Flow{
+		"as fast as answers come": {Count: 90},
+		"at a rate":               {Count: 90, Rate: 1000},
+		"as a stream":             {Count: 90, Stream: true},
+		"as a stream at a rate":   {Count: 90, Stream: true, Rate: 1000},
+		"for a time":              {For: 50 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := drive(t, start(t, plainly), load.Options{Topics: 5, Lanes: 4, Window: 20})
+			ctx := t.Context()
+			must(t, d.Publish(ctx, load.Flow{Topics: 5, Count: 3}))
+			must(t, d.Subscribe(ctx, 6, func(i int) int { return 1 + i%3 })) // two of each topic
+			d.Begin()
+			flow.First, flow.Topics = 1, 3
+			must(t, d.Publish(ctx, flow), d.Settle(ctx))
+			c := d.Count()
+			if flow.Count > 0 && c.Taken != 90 || c.Taken == 0 || c.Deliveries != 2*c.Taken || c.Span <= 0 || c.P50 <= 0 || c.P99 < c.P50 {
+				t.Errorf("%+v", c)
+			}
+			if got := d.Verdict().String(); got != "" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+// A rate is kept to: the last message cannot leave before its time.
+func TestRate(t *testing.T) {
+	t.Parallel()
+	d := drive(t, start(t, plainly), load.Options{Topics: 1, Lanes: 4})
+	began := time.Now()
+	must(t, d.Publish(t.Context(), load.Flow{Topics: 1, Count: 21, Rate: 100}))
+	if took := time.Since(began); took < 200*time.Millisecond {
+		t.Errorf("20 more messages at 100 a second took %v", took)
+	}
+}
+
+// What a server does wrong is told, each kind as itself.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		mangle func() func(int, string) (int, []string, bool)
+		want   string
+	}{
+		"loss": {func() func(int, string) (int, []string, bool) {
+			seen := 0
+			return func(n int, m string) (int, []string, bool) {
+				if n != 0 {
+					return 200, []string{m}, true
+				}
+				if seen++; seen == 7 || seen == 20 { // the last one too
+					return 200, nil, true
+				}
+				return 200, []string{m}, true
+			}
+		}, "2 lost"},
+		"doubling": {func() func(int, string) (int, []string, bool) {
+			return func(n int, m string) (int, []string, bool) {
+				if n == 1 {
+					return 200, []string{m, m}, true
+				}
+				return 200, []string{m}, true
+			}
+		}, "20 doubled"},
+		"order": {func() func(int, string) (int, []string, bool) {
+			var held []string
+			return func(n int, m string) (int, []string, bool) {
+				if n != 1 {
+					return 200, []string{m}, true
+				}
+				if held = append([]string{m}, held...); len(held) < 2 {
+					return 200, nil, true
+				}
+				got := held
+				held = nil
+				return 200, got, true
+			}
+		}, "10 out of order, 1 subscribers in another order"},
+		"foreign": {func() func(int, string) (int, []string, bool) {
+			return func(n int, m string) (int, []string, bool) {
+				if n == 0 {
+					return 200, []string{m, strings.Replace(m, "bench:0000000000", "bench:0000000001", 1), "bench:00xyz"}, true
+				}
+				return 200, []string{m}, true
+			}
+		}, "40 foreign"},
+		"refusal": {func() func(int, string) (int, []string, bool) {
+			seen := 0
+			return func(n int, m string) (int, []string, bool) {
+				if n == -1 {
+					if seen++; seen%10 == 0 {
+						return 503, nil, true
+					}
+				}
+				return 200, []string{m}, true
+			}
+		}, "2 publishes refused, first a publish: status 503"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := drive(t, start(t, c.mangle()), load.Options{Topics: 1, Lanes: 1})
+			ctx := t.Context()
+			must(t, d.Subscribe(ctx, 2, func(int) int { return 0 }))
+			d.Begin()
+			must(t, d.Publish(ctx, load.Flow{Topics: 1, Count: 20}))
+			if c.want == "2 lost" {
+				short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+				defer cancel()
+				if err := d.Settle(short); err == nil {
+					t.Error("it settled without two deliveries")
+				}
+			} else {
+				must(t, d.Settle(ctx))
+			}
+			if got := d.Verdict().String(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A server that cuts its subscribers off ends no run: what they lack is lost.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	d := drive(t, start(t, func(n int, m string) (int, []string, bool) { return 200, []string{m}, n < 0 }), load.Options{Topics: 1, Lanes: 1})
+	ctx := t.Context()
+	must(t, d.Subscribe(ctx, 1, func(int) int { return 0 }))
+	d.Begin()
+	must(t, d.Publish(ctx, load.Flow{Topics: 1, Count: 3}), d.Settle(ctx))
+	if v := d.Verdict(); v.Cut != 1 || v.Lost == 0 {
+		t.Errorf("%v", v)
+	}
+}
+
+// Who resumes from a cursor gets all that came behind it, and is checked.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	d := drive(t, start(t, plainly), load.Options{Topics: 2, Lanes: 3})
+	ctx := t.Context()
+	must(t, d.Publish(ctx, load.Flow{Topics: 2, Count: 10}))
+	from, err := d.Cursor(ctx, 1)
+	must(t, err, d.Publish(ctx, load.Flow{Topics: 2, Count: 40}))
+	d.Begin()
+	must(t, d.Resume(ctx, 5, 1, from), d.Settle(ctx))
+	if c, v := d.Count(), d.Verdict().String(); c.Deliveries != 5*20 || v != "" {
+		t.Errorf("%+v, %s", c, v)
+	}
+}
+
+// A context ends whatever a driver does.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	d := drive(t, start(t, plainly), load.Options{Topics: 1, Lanes: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := d.Publish(ctx, load.Flow{Topics: 1}); err == nil {
+		t.Error("publishing without an end ended")
+	}
+	if err := d.Subscribe(ctx, 1, func(int) int { return 0 }); err == nil {
+		t.Error("subscribed after the end")
+	}
+}
+
+func TestServerThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"127.0.0.1:1", "[::1]:80", "localhost:80"} {
+		if _, err := load.New(load.Options{Target: load.Target{Addr: addr}, Topics: 1, Lanes: 1}); err == nil {
+			t.Errorf("%s: no error", addr)
+		}
+	}
+}
