@@ -48,7 +48,7 @@ type settings struct {
 
 func main() {
 	var s settings
-	kong.Parse(&s, kong.Description("Measures the hub, the floor and Nchan beside each other."), kong.UsageOnError())
+	kong.Parse(&s, kong.Description("Measures the hub, the floor and Nchan beside each other."), kong.ShortUsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := s.run(ctx); err != nil {

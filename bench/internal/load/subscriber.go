@@ -169,7 +169,7 @@ func (d *Driver) Leave() {
 		d.drop(s)
 	}
 	d.subscribers = nil
-	d.expected, d.arrived = 0, 0
+	d.expected, d.arrived, d.cut = 0, 0, 0
 }
 
 var errNoID = errors.New("its events have no ids")

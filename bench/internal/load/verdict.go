@@ -35,7 +35,10 @@ func (d *Driver) Settle(ctx context.Context) error {
 func (d *Driver) Begin() {
 	d.latency.Reset()
 	d.expected, d.arrived, d.taken = 0, 0, 0
-	d.refusals, d.cut, d.trouble = 0, 0, nil
+	d.refusals = 0
+	if d.cut == 0 { // who is gone does not come back
+		d.trouble = nil
+	}
 	d.flow.unsent = 0
 	clear(d.refused)
 	for _, s := range d.subscribers {

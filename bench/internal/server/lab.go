@@ -62,7 +62,7 @@ func NewLab(ctx context.Context, o Options) (_ *Lab, err error) {
 	}()
 	if l.hub == "" {
 		l.hub = filepath.Join(dir, "hub")
-		if err := build(ctx, o.Source, "go", "build", "-trimpath", "-o", l.hub, "./cmd/hub"); err != nil {
+		if err := build(ctx, o.Source, "go", "build", "-o", l.hub, "./cmd/hub"); err != nil {
 			return nil, err
 		}
 	}
@@ -126,7 +126,7 @@ func (l *Lab) Start(ctx context.Context, name string, withRedis bool) (_ *Server
 // startHub starts the hub as its users do: by its defaults and what the
 // environment says, such as HUB_WRITER.
 func (l *Lab) startHub(s *Server, redis string) (err error) {
-	s.Resumes = true
+	s.ready = "/readyz"
 	s.Target.Publish = "/publish?topic=bench.{topic}"
 	s.Target.Events = "/events?topic=bench.{topic}"
 	s.Target.Stream = "/publish"

@@ -52,7 +52,6 @@ http {
 
 // startNchan starts nginx with Nchan, as master and one worker.
 func (l *Lab) startNchan(s *Server, redis string) (err error) {
-	s.Resumes = true
 	s.Target.Publish = "/publish?topic={topic}"
 	s.Target.Events = "/events?topic={topic}"
 	upstream, pass := "", ""

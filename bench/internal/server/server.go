@@ -23,13 +23,13 @@ import (
 
 // Server is a running server.
 type Server struct {
-	Name    string
-	Target  load.Target
-	Resumes bool // it brings what a client has missed
+	Name   string
+	Target load.Target
 
 	process *proctest.Process // nil if it is somebody else's
 	pid     int
 	redis   *proctest.Process // nil without one
+	ready   string            // path that is answered 200 once it works; none: ""
 	log     string
 }
 
@@ -81,14 +81,14 @@ func (l *Lab) launch(name string, args ...string) (*proctest.Process, string, er
 	return process, log.Name(), errors.Join(err, log.Close())
 }
 
-// works waits until the server takes a message: what is behind it may need
-// longer than itself.
+// works waits until the server is ready and takes a message: what is behind
+// it may need longer than itself.
 func (s *Server) works(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	var err error
 	for {
-		if err = s.try(ctx); err == nil {
+		if err = errors.Join(s.tryReady(ctx), s.tryPublish(ctx)); err == nil {
 			return nil
 		}
 		select {
@@ -111,21 +111,29 @@ func (s *Server) ended() <-chan struct{} {
 // probe is a topic that no measurement uses.
 const probe = "65535"
 
-// try publishes a message.
-func (s *Server) try(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
+// tryReady asks the server whether it is ready, if it can be asked.
+func (s *Server) tryReady(ctx context.Context) error {
+	if s.ready == "" {
+		return nil
+	}
+	request, err := http.NewRequest(http.MethodGet, "http://"+s.Target.Addr+s.ready, nil)
+	if err != nil {
+		return err
+	}
+	return try(ctx, request)
+}
+
+// tryPublish publishes a message.
+func (s *Server) tryPublish(ctx context.Context) error {
 	fill := strings.NewReplacer("{topic}", probe, "{payload}", "probe")
 	body := s.Target.Body
 	if body == "" {
 		body = "{payload}"
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
-		"http://"+s.Target.Addr+fill.Replace(s.Target.Publish), strings.NewReader(fill.Replace(body)))
+	request, err := http.NewRequest(http.MethodPost, "http://"+s.Target.Addr+fill.Replace(s.Target.Publish), strings.NewReader(fill.Replace(body)))
 	if err != nil {
 		return err
 	}
-	request.Close = true
 	request.Header.Set("Content-Type", "text/plain")
 	if s.Target.Type != "" {
 		request.Header.Set("Content-Type", s.Target.Type)
@@ -134,14 +142,23 @@ func (s *Server) try(ctx context.Context) error {
 		name, value, _ := strings.Cut(h, ":")
 		request.Header.Set(name, strings.TrimSpace(value))
 	}
-	response, err := http.DefaultClient.Do(request)
+	return try(ctx, request)
+}
+
+// try sends a request on a connection of its own, and fails unless all is
+// well.
+func try(ctx context.Context, request *http.Request) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	request.Close = true
+	response, err := http.DefaultClient.Do(request.WithContext(ctx))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }() // nothing more is read
 	if response.StatusCode/100 != 2 {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 200)) // what there is of it
-		return fmt.Errorf("a publish got %s: %s", response.Status, strings.TrimSpace(string(text)))
+		return fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, strings.TrimSpace(string(text)))
 	}
 	return nil
 }
