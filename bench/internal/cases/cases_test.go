@@ -135,7 +135,7 @@ func TestNames(t *testing.T) {
 // An end from outside ends a run, as an error.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	l := lab(t, server.Options{})
+	l := lab(t, server.Options{Hub: "not measured"})
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := cases.All()[0].Only([]string{server.Floor}).Run(ctx, l, 100, tiny, func(what string) {
 		if strings.Contains(what, "round 2 ") {
