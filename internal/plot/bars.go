@@ -2,6 +2,7 @@ package plot
 
 import (
 	"html"
+	"slices"
 )
 
 // Bars is a picture of panels of bars, in columns. Each panel has a scale of
@@ -34,38 +35,49 @@ const (
 	barHead    = 26 // of a panel
 	barHeight  = 20
 	barGap     = 18 // below a panel
-	barName    = 48 // the room for names
-	barLabel   = 76 // and for labels
+	barName    = 48 // the least room for names
+	barLetter  = 7  // of a name
+	barLabel   = 76 // the room for labels
 )
 
 // SVG returns the picture.
 func (b Bars) SVG() []byte {
-	c := canvas{}
-	rows := 0
-	for _, p := range b.Panels {
-		rows = max(rows, len(p.Bars))
+	height := barsTop + 8 + len(b.Notes)*noteHeight
+	lines := slices.Collect(slices.Chunk(b.Panels, barColumns))
+	for _, line := range lines {
+		height += barLine(line)
 	}
-	lines := (len(b.Panels) + barColumns - 1) / barColumns
-	panel := barHead + rows*barHeight + barGap
-	height := barsTop + lines*panel + 8 + len(b.Notes)*noteHeight
+	c := canvas{}
 	c.frame(b.Title, b.Description, height)
-	wide := (width - 48) / barColumns
-	for i, p := range b.Panels {
-		c.barPanel(p, 24+i%barColumns*wide, barsTop+i/barColumns*panel, wide-24)
+	wide, y := (width-48)/barColumns, barsTop
+	for _, line := range lines {
+		for i, p := range line {
+			c.barPanel(p, 24+i*wide, y, wide-24)
+		}
+		y += barLine(line)
 	}
 	c.notes(b.Notes, height)
 	c.add(`</svg>`)
 	return []byte(c.String())
 }
 
+// barLine returns the height of panels beside each other.
+func barLine(panels []BarPanel) int {
+	rows := 0
+	for _, p := range panels {
+		rows = max(rows, len(p.Bars))
+	}
+	return barHead + rows*barHeight + barGap
+}
+
 // barPanel draws a panel whose upper left corner is at x, y.
 func (c *canvas) barPanel(p BarPanel, x, y, wide int) {
 	c.add(`  <text x="%d" y="%d" font-weight="bold" fill="%s">%s</text>`, x, y+12, ink, html.EscapeString(p.Title))
-	most := 0.0
+	most, names := 0.0, barName
 	for _, b := range p.Bars {
-		most = max(most, b.Value, b.Max)
+		most, names = max(most, b.Value, b.Max), max(names, 8+barLetter*len([]rune(b.Name)))
 	}
-	room := float64(wide - barName - barLabel)
+	room := float64(max(wide-names-barLabel, 0))
 	place := func(value float64) float64 {
 		if !(most > 0) || !(value > 0) {
 			return 0
@@ -73,7 +85,7 @@ func (c *canvas) barPanel(p BarPanel, x, y, wide int) {
 		return room * min(value/most, 1)
 	}
 	for i, b := range p.Bars {
-		top, left := y+barHead+i*barHeight, x+barName
+		top, left := y+barHead+i*barHeight, x+names
 		color, weight := "#8fa9bd", "normal"
 		if b.Bold {
 			color, weight = colors()[0], "bold"

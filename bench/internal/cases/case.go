@@ -29,9 +29,17 @@ type Case struct {
 	Redis   bool     // the servers that can have a Redis have one
 	Servers []string // who is measured, in turn
 	Goals   []Goal
-	Chart   []string // names of figures for a picture
+	Chart   []string // figures for a picture, each of all servers
+	Compare Comparison
 
 	measure func(context.Context, *stage) ([]Figure, error)
+}
+
+// Comparison is some figures of the hub's that a picture shows beside each
+// other.
+type Comparison struct {
+	Title   string
+	Figures []string
 }
 
 // Goal is a figure of the hub's, or a ratio of two, with a limit.
@@ -113,7 +121,7 @@ func (c Case) try(ctx context.Context, lab *server.Lab, name string, size Size) 
 	s := &stage{server: running, size: size}
 	sample.Figures, err = c.measure(ctx, s)
 	if err != nil {
-		return sample, fmt.Errorf("%w (%v)", err, s.wrong)
+		return sample, s.explain(err)
 	}
 	sample.Wrong = s.wrong.String()
 	return sample, nil

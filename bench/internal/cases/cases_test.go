@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ func expectFigures(t *testing.T, r cases.Result, who string) {
 			t.Errorf("%s: %s", who, wrong)
 		}
 	}
-	for _, name := range r.Case.Chart {
+	for _, name := range slices.Concat(r.Case.Chart, r.Case.Compare.Figures) {
 		if _, measured := r.Of(who, name); !measured {
 			t.Errorf("%s: no %s", who, name)
 		}

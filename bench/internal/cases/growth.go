@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 
 	"tickertape/bench/internal/load"
 	"tickertape/bench/internal/server"
@@ -24,10 +25,10 @@ var errTooShort = errors.New("measured for too short a time")
 func growth() Case {
 	return Case{
 		Name:    "growth",
-		Title:   "1,000, 5,000 and 15,000 connections over 1, 100 and 10,000 topics, 20,000 deliveries a second, in memory; without what the publishes cost",
+		Title:   "CPU per delivery at connections × topics, 20,000 deliveries a second, in memory; without what the publishes cost",
 		Servers: []string{server.Hub, server.Floor},
 		Goals:   []Goal{value("CPU per delivery flat within 20 %", flat, 1.2)},
-		Chart:   cells(),
+		Compare: Comparison{"CPU per delivery of the hub", cells()},
 		measure: measureGrowth,
 	}
 }
@@ -35,7 +36,15 @@ func growth() Case {
 func sizes() (connections, topics []int) { return []int{1000, 5000, 15_000}, []int{1, 100, 10_000} }
 
 func cell(connections, topics int) string {
-	return fmt.Sprintf("%d connections, %d topics", connections, topics)
+	return thousands(connections) + " × " + thousands(topics)
+}
+
+// thousands writes a number below a million.
+func thousands(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
 }
 
 func cells() (names []string) {

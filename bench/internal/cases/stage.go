@@ -128,3 +128,11 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// explain adds what the server did wrong to an error.
+func (s *stage) explain(err error) error {
+	if wrong := s.wrong.String(); wrong != "" {
+		return fmt.Errorf("%w (%s)", err, wrong)
+	}
+	return err
+}

@@ -20,23 +20,37 @@ func Picture(results []cases.Result) []byte {
 	}
 	for _, r := range results {
 		for _, name := range r.Case.Chart {
-			p.Panels = append(p.Panels, panel(r, name))
+			p.Panels = append(p.Panels, servers(r, name))
+		}
+		if len(r.Case.Compare.Figures) > 0 {
+			p.Panels = append(p.Panels, compared(r))
 		}
 	}
 	return p.SVG()
 }
 
-func panel(r cases.Result, name string) plot.BarPanel {
+// servers compares servers by a figure.
+func servers(r cases.Result, name string) plot.BarPanel {
 	p := plot.BarPanel{Title: fmt.Sprintf("%s: %s", r.Case.Name, name)}
 	for _, who := range r.Case.Servers {
-		s, measured := r.Of(who, name)
-		if !measured {
-			continue
+		if s, measured := r.Of(who, name); measured {
+			p.Bars = append(p.Bars, bar(who, s, who == server.Hub))
 		}
-		p.Bars = append(p.Bars, plot.Bar{
-			Name: who, Label: Number(s.Median) + " " + s.Unit, Bold: who == server.Hub,
-			Value: s.Median, Min: s.Min, Max: s.Max,
-		})
 	}
 	return p
+}
+
+// compared compares figures of the hub's.
+func compared(r cases.Result) plot.BarPanel {
+	p := plot.BarPanel{Title: r.Case.Name + ": " + r.Case.Compare.Title}
+	for _, name := range r.Case.Compare.Figures {
+		if s, measured := r.Of(server.Hub, name); measured {
+			p.Bars = append(p.Bars, bar(name, s, true))
+		}
+	}
+	return p
+}
+
+func bar(name string, s cases.Spread, bold bool) plot.Bar {
+	return plot.Bar{Name: name, Label: Number(s.Median) + " " + s.Unit, Bold: bold, Value: s.Median, Min: s.Min, Max: s.Max}
 }
