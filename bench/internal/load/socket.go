@@ -48,7 +48,12 @@ func dial(to netip.AddrPort, number int) (fd int, err error) {
 			return fd, fmt.Errorf("choose a source address: %w", err)
 		}
 	}
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); err != nil {
+	server := &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}
+	err = unix.Connect(fd, server)
+	for errors.Is(err, unix.EINTR) { // it goes on; this waits for its end
+		err = unix.Connect(fd, server)
+	}
+	if err != nil && !errors.Is(err, unix.EISCONN) {
 		return fd, fmt.Errorf("connect: %w", err)
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
