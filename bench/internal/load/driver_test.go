@@ -68,11 +68,13 @@ func TestPublishAndDeliver(t *testing.T) {
 // A rate is kept to: the last message cannot leave before its time.
 func TestRate(t *testing.T) {
 	t.Parallel()
-	d := drive(t, start(t, plainly), load.Options{Topics: 1, Lanes: 4})
-	began := time.Now()
-	must(t, d.Publish(t.Context(), load.Flow{Topics: 1, Count: 21, Rate: 100}))
-	if took := time.Since(began); took < 200*time.Millisecond {
-		t.Errorf("20 more messages at 100 a second took %v", took)
+	for _, stream := range []bool{false, true} {
+		d := drive(t, start(t, plainly), load.Options{Topics: 1, Lanes: 4})
+		began := time.Now()
+		must(t, d.Publish(t.Context(), load.Flow{Topics: 1, Count: 21, Rate: 100, Stream: stream}))
+		if took := time.Since(began); took < 200*time.Millisecond {
+			t.Errorf("20 more messages at 100 a second took %v (stream: %t)", took, stream)
+		}
 	}
 }
 
@@ -183,6 +185,18 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// Who is sent away is told of, with the status.
+func TestSentAway(t *testing.T) {
+	t.Parallel()
+	target := start(t, plainly)
+	target.Events = "/nothing/{topic}"
+	d := drive(t, target, load.Options{Topics: 1, Lanes: 1})
+	err := d.Subscribe(t.Context(), 2, func(int) int { return 0 })
+	if err == nil || !strings.Contains(err.Error(), "2 subscribers") || !strings.Contains(err.Error(), "status 404") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Who resumes from a cursor gets all that came behind it, and is checked.
 func TestResume(t *testing.T) {
 	t.Parallel()
@@ -192,7 +206,11 @@ func TestResume(t *testing.T) {
 	from, err := d.Cursor(ctx, 1)
 	must(t, err, d.Publish(ctx, load.Flow{Topics: 2, Count: 40}))
 	d.Begin()
-	must(t, d.Resume(ctx, 5, 1, from), d.Settle(ctx))
+	must(t, d.Resume(ctx, 5, 1, from))
+	// Before quiet alone would do.
+	soon, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	must(t, d.Settle(soon))
 	if c, v := d.Count(), d.Verdict().String(); c.Deliveries != 5*20 || v != "" {
 		t.Errorf("%+v, %s", c, v)
 	}
