@@ -7,13 +7,15 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // brake slows down what its connections read.
 type brake struct {
-	once sync.Once
-	off  chan struct{}
+	once  sync.Once
+	off   chan struct{}
+	taken atomic.Int64 // bytes, while it was on
 }
 
 func newBrake() *brake { return &brake{off: make(chan struct{})} }
@@ -40,6 +42,7 @@ type slowConn struct {
 	*net.TCPConn
 	brake *brake
 	wide  sync.Once
+	due   time.Time // of what was read, at that rate
 }
 
 // Read takes its time for what it returns.
@@ -55,9 +58,15 @@ func (c *slowConn) Read(p []byte) (int, error) {
 	default:
 	}
 	n, err := c.TCPConn.Read(p[:min(len(p), slowRate/10)])
+	c.brake.taken.Add(int64(n))
+	// Time spent on waiting for the kernel counts, up to a second.
+	if latest := time.Now().Add(-time.Second); c.due.Before(latest) {
+		c.due = latest
+	}
+	c.due = c.due.Add(time.Duration(n) * time.Second / slowRate)
 	select {
 	case <-c.brake.off:
-	case <-time.After(time.Duration(n) * time.Second / slowRate): // a rate, not a condition
+	case <-time.After(time.Until(c.due)): // a rate, not a condition
 	}
 	return n, err
 }

@@ -59,6 +59,7 @@ func (c conflation) hub(t *testing.T) *process {
 func (c conflation) table(t *testing.T) {
 	hub := c.hub(t)
 	alone, _ := c.beside(t, hub, "quotes", nil, 0)
+	began := time.Now()
 	var slow []*slowReader
 	for range c.slow {
 		slow = append(slow, newSlowReader(t, hub.url, "quotes"))
@@ -68,16 +69,18 @@ func (c conflation) table(t *testing.T) {
 	with, last := c.beside(t, hub, "quotes", slow, total)
 	grown := hub.memory("VmHWM") - resident
 
-	began := time.Now()
+	ended := time.Now()
 	var latest time.Duration
-	events := 0
+	events, taken := 0, int64(0)
 	for i, r := range slow {
 		r.await(t, i, func() bool { return r.complete(last) })
-		latest = max(latest, time.Since(began))
+		latest = max(latest, time.Since(ended))
+		taken += r.brake.taken.Load()
 		events += r.stop()
 	}
-	t.Logf("%d slow readers at %d B/s of %d keys at %d updates/s for %v: %d events each of %d, the newest of each key %v after the last update; "+
-		"others' p99 %v alone, %v beside them; the hub's memory grew by at most %d KiB", c.slow, slowRate, c.keys, c.rate, c.span,
+	rate := float64(taken) / time.Since(began).Seconds() / float64(c.slow)
+	t.Logf("%d slow readers, at %.0f B/s as it came out, of %d keys at %d updates/s for %v: %d events each of %d, the newest of each key %v after the last update; "+
+		"others' p99 %v alone, %v beside them; the hub's memory grew by at most %d KiB", c.slow, rate, c.keys, c.rate, c.span,
 		events/c.slow, total, latest.Round(time.Millisecond), alone, with, grown)
 	if events/c.slow >= total {
 		t.Error("nothing was skipped: the readers were not slow")

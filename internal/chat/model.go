@@ -16,6 +16,7 @@ import (
 	"github.com/openai/openai-go/v3/responses"
 
 	"tickertape/internal/openai"
+	"tickertape/internal/watchdog"
 )
 
 // model is the one that is asked. OpenAI's library asks: it knows the requests,
@@ -58,15 +59,15 @@ func newModel(o Options) (*model, error) {
 func (m *model) answer(ctx context.Context, prompt string, parts chan<- openai.Part) {
 	asking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := newSilence(m.stall, cancel)
-	defer silence.stop()
+	silence := watchdog.New(m.stall, cancel, fmt.Errorf("the model's server sent nothing for %v", m.stall))
+	defer silence.Stop()
 	body, err := m.ask(asking, silence, prompt)
 	if failed, ok := errors.AsType[openai.Failed](err); ok {
 		m.put(ctx, parts, m.failure(asking, failed))
 		return
 	}
 	defer body.Close()
-	answer := openai.NewReader(silence.guard(body))
+	answer := openai.NewReader(silence.Guard(body))
 	for {
 		part, err := answer.Next()
 		if err != nil {
@@ -91,9 +92,9 @@ func (m *model) put(ctx context.Context, parts chan<- openai.Part, part openai.P
 }
 
 // ask returns the body of the answer.
-func (m *model) ask(ctx context.Context, silence *silence, prompt string) (io.ReadCloser, error) {
-	silence.start()
-	defer silence.stop()
+func (m *model) ask(ctx context.Context, silence *watchdog.Watchdog, prompt string) (io.ReadCloser, error) {
+	silence.Start()
+	defer silence.Stop()
 	var answer *http.Response
 	var err error
 	into := option.WithResponseInto(&answer)

@@ -1,11 +1,8 @@
 package chat
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"net/http"
-	"time"
 )
 
 // newTransport returns a transport that never waits for more of a stream in
@@ -44,34 +41,4 @@ func (b bounded) CloseIdleConnections() {
 	if t, ok := b.RoundTripper.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
-}
-
-// silence breaks off a request whose answer is waited for too long. It runs only
-// while something is waited for.
-type silence struct {
-	limit time.Duration
-	timer *time.Timer
-}
-
-func newSilence(limit time.Duration, cancel context.CancelCauseFunc) *silence {
-	timer := time.AfterFunc(limit, func() { cancel(fmt.Errorf("the model's server sent nothing for %v", limit)) })
-	timer.Stop()
-	return &silence{limit: limit, timer: timer}
-}
-
-func (s *silence) start() { s.timer.Reset(s.limit) }
-func (s *silence) stop()  { s.timer.Stop() }
-
-// guard returns a reader over r whose every Read is watched.
-func (s *silence) guard(r io.Reader) io.Reader { return guarded{r, s} }
-
-type guarded struct {
-	io.Reader
-	silence *silence
-}
-
-func (g guarded) Read(p []byte) (int, error) {
-	g.silence.start()
-	defer g.silence.stop()
-	return g.Reader.Read(p)
 }

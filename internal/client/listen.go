@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tickertape/internal/event"
+	"tickertape/internal/watchdog"
 )
 
 // ListenOptions say what to listen to and where to begin. Of Cursor, All,
@@ -152,8 +153,9 @@ func (l *listener) run(ctx context.Context) error {
 func (l *listener) attempt(ctx context.Context) (again bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := newWatchdog(l.client.silence, cancel)
-	defer silence.stop()
+	limit := l.client.silence
+	silence := watchdog.New(limit, cancel, fmt.Errorf("nothing came for %v: the connection is dead", limit))
+	defer silence.Stop()
 
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, nil)
 	if err != nil {
@@ -165,7 +167,7 @@ func (l *listener) attempt(ctx context.Context) (again bool, err error) {
 		request.Header.Set("Last-Event-ID", l.cursor)
 	}
 	l.failures++
-	silence.start()
+	silence.Start()
 	response, err := l.client.http.Do(request)
 	if err != nil {
 		return true, orCause(ctx, withoutURL(err))
@@ -182,7 +184,7 @@ func (l *listener) attempt(ctx context.Context) (again bool, err error) {
 		// It may be a proxy that stands in for the hub meanwhile.
 		return true, fmt.Errorf("%w: its Content-Type is %q", errNotHub, media)
 	}
-	return l.read(ctx, silence.guard(response.Body))
+	return l.read(ctx, silence.Guard(response.Body))
 }
 
 // wait returns how long to wait before the next attempt: never less than the

@@ -156,9 +156,13 @@ func (c *client) follow() {
 	}
 	end, known := c.w.ended[c.epoch]
 	if at, err := event.ParseCursor(c.sub.Cursor()); !known && clock.Epoch == c.epoch && err == nil {
-		of := clock.EpochOf(at.Position)
-		if end, known = c.w.ended[of]; known {
-			end = event.Earliest(end, clock.Ended[of])
+		if cut, ended := clock.Ended[at.Epoch]; ended && at.Position.After(cut) {
+			end, known = c.w.ended[at.Epoch] // it stands where the lost epoch has cut it back to
+		} else {
+			of := clock.EpochOf(at.Position)
+			if end, known = c.w.ended[of]; known {
+				end = event.Earliest(end, clock.Ended[of])
+			}
 		}
 	}
 	c.epoch = c.w.epoch
@@ -179,7 +183,7 @@ func (c *client) lose(reason event.Reason, p event.Position) {
 
 // hear waits for the gaps that the stream begins with.
 func (c *client) hear(t *rapid.T) {
-	more := c.w.store.patience(c)
+	more := c.w.store.patience(c.rung)
 	for c.reason != "" {
 		if state := c.fetch(1); state == hub.Behind && !more() {
 			c.check(t, false, "the gaps have not come")
@@ -263,7 +267,7 @@ func (c *client) drain(times int) {
 
 // exhaust takes until there is nothing more.
 func (c *client) exhaust(t *rapid.T, max int) hub.State {
-	more := c.w.store.patience(c)
+	more := c.w.store.patience(c.rung)
 	for {
 		state := c.fetch(max)
 		c.read(t)
@@ -271,7 +275,7 @@ func (c *client) exhaust(t *rapid.T, max int) hub.State {
 		case state == hub.Idle:
 			return state
 		case state != hub.Behind:
-			more = c.w.store.patience(c)
+			more = c.w.store.patience(c.rung)
 		case !more():
 			return state
 		}
@@ -280,7 +284,7 @@ func (c *client) exhaust(t *rapid.T, max int) hub.State {
 
 // catchUp also waits for the losses that are still to be told.
 func (c *client) catchUp(t *rapid.T, max int) hub.State {
-	more := c.w.store.patience(c)
+	more := c.w.store.patience(c.rung)
 	for {
 		state := c.exhaust(t, max)
 		if state != hub.Idle || c.owed() == nil || !more() {

@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -17,11 +18,10 @@ import (
 
 // cluster is two nodes over a Redis, with a prefix of their own.
 type cluster struct {
+	setup  setup
 	server *redistest.Server
-	w      *world
 	prefix string
 	nodes  [2]*member
-	saved  memento
 }
 
 // member is one node.
@@ -36,9 +36,9 @@ type member struct {
 // stores numbers the prefixes, and lives the nodes, over all checks.
 var stores, lives atomic.Int64
 
-func newCluster(t *rapid.T, server *redistest.Server, w *world) *cluster {
+func newCluster(t *rapid.T, server *redistest.Server, s setup) *cluster {
 	server.Must("FLUSHALL")
-	c := &cluster{server: server, w: w, prefix: fmt.Sprintf("tt:{%d}:", stores.Add(1))}
+	c := &cluster{setup: s, server: server, prefix: fmt.Sprintf("tt:{%d}:", stores.Add(1))}
 	for i := range c.nodes {
 		c.nodes[i] = c.open(t)
 	}
@@ -46,11 +46,11 @@ func newCluster(t *rapid.T, server *redistest.Server, w *world) *cluster {
 }
 
 func (c *cluster) open(t *rapid.T) *member {
-	bus, err := redisbus.Open(redisbus.Options{URL: c.server.URL, Prefix: c.prefix, Retention: c.w.limits, Beat: 20 * time.Millisecond})
+	bus, err := redisbus.Open(redisbus.Options{URL: c.server.URL, Prefix: c.prefix, Retention: c.setup.limits, Rules: c.setup.small.Rules, Beat: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &member{bus: bus, hub: hub.New(bus, c.w.small), life: int(lives.Add(1))}
+	m := &member{bus: bus, hub: hub.New(bus, c.setup.small), life: int(lives.Add(1))}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = m.hub.Run(ctx) })
@@ -94,7 +94,7 @@ func (c *cluster) node(i int) *hub.Hub { return c.nodes[i].hub }
 // keys keep it from being stored twice.
 func (c *cluster) publish(node int, messages []event.Message) (receipts []event.Receipt, life int, err error) {
 	for i := range messages {
-		messages[i].IdempotencyKey = messages[i].Data.Text
+		messages[i].IdempotencyKey = cmp.Or(messages[i].IdempotencyKey, messages[i].Data.Text)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -145,12 +145,26 @@ func (c *cluster) quiet(t *rapid.T) {
 	}
 }
 
-// patience waits until the hub wakes the client.
-func (c *cluster) patience(waiting *client) func() bool {
+func (c *cluster) history(t *rapid.T, r event.Range) event.Page {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		page, err := c.nodes[0].bus.History(ctx, r)
+		if err == nil {
+			return page
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("no history: %v", err)
+		}
+	}
+}
+
+// patience waits until the hub wakes the subscriber.
+func (c *cluster) patience(rung <-chan struct{}) func() bool {
 	deadline := time.NewTimer(patience)
 	return func() bool {
 		select {
-		case <-waiting.rung:
+		case <-rung:
 			return true
 		case <-deadline.C:
 			return false
@@ -183,6 +197,29 @@ func (c *cluster) disturb(t *rapid.T) func() error {
 		}
 		return nil
 	}
+}
+
+// replace ends a node, to which its clients hang up before, and starts another
+// one in its place.
+func (c *cluster) replace(t *rapid.T, hangUp func(node int)) {
+	i := drawNode(t)
+	c.quiet(t)
+	hangUp(i)
+	c.nodes[i].close()
+	c.nodes[i] = c.open(t)
+}
+
+// sever breaks connections, or has Redis forget the scripts.
+func (c *cluster) sever(t *rapid.T) {
+	fault := c.disturb(t)
+	if err := fault(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sleep lets logs linger for too long, and pages get old.
+func (c *cluster) sleep(t *rapid.T) {
+	time.Sleep(time.Duration(rapid.IntRange(1, 100).Draw(t, "ms")) * time.Millisecond)
 }
 
 func (c *cluster) close() {

@@ -3,12 +3,14 @@ package hub_test
 import (
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"tickertape/internal/event"
 	"tickertape/internal/hub"
 )
 
 // rule returns the rule of the topics that the selector matches.
-func rule(t *testing.T, selector string, kind event.Kind) event.Rule {
+func rule(t rapid.TB, selector string, kind event.Kind) event.Rule {
 	t.Helper()
 	s, err := event.ParseSelector(selector)
 	if err != nil {

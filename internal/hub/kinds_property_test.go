@@ -1,19 +1,15 @@
 package hub_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"strings"
+	"maps"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
-	"tickertape/internal/event"
-	"tickertape/internal/hub"
-	"tickertape/internal/sse"
+	"tickertape/internal/redistest"
 )
 
 // TestPromisesOfKinds holds hub and bus against what they promise of tables,
@@ -23,227 +19,45 @@ import (
 // last of them.
 func TestPromisesOfKinds(t *testing.T) {
 	t.Parallel()
-	rules := event.Rules{rule(t, "t.*", event.KindLatest), rule(t, "e.*", event.KindEphemeral)}
+	var first sync.Once
 	rapid.Check(t, func(rt *rapid.T) {
 		var failure any
 		synctest.Test(t, func(*testing.T) {
 			defer func() { failure = recover() }() // as in TestPromises
-			w := newKinds(rt, rules)
+			w := newKinds(rt, 8*time.Second)
+			m := newMemory(w.setup, 100*time.Millisecond)
+			w.store = m
 			defer w.end()
-			rt.Repeat(w.actions())
+			actions := w.actions()
+			actions["sleep"] = func(*rapid.T) { time.Sleep(17 * time.Second) }
+			rt.Repeat(actions)
 			w.finish(rt)
 		})
 		if failure != nil {
+			first.Do(func() { t.Logf("%v", failure) })
 			panic(failure)
 		}
 	})
 }
 
-// guest is a client of topics and selectors, and what it may expect.
-type guest struct {
-	w       *kinds
-	names   []string
-	sub     *hub.Subscriber
-	node    int
-	bytes   []byte
-	id      string
-	over    bool // it was told that nothing will come
-	seen    []string
-	at      event.Position // everything up to here was delivered, or is excused
-	opening event.Cursor
-	cover   map[event.Topic]event.Position // said to be lost up to here, of a topic or a selector
-}
-
-// Wake implements hub.Waker.
-func (*guest) Wake(*hub.Subscriber) {}
-
-func (c *guest) connect(t *rapid.T, start hub.Start) {
-	c.node = rapid.IntRange(0, 1).Draw(t, "node")
-	h, r := c.w.nodes[c.node], request(start, c.names...)
-	if h.Over(r) {
-		for _, topic := range r.Topics {
-			c.check(t, c.w.isOver(topic), "over, but %s has not ended", topic)
-		}
-		c.check(t, len(r.Selectors) == 0, "over, with a selector")
-		c.passed(t, event.Position{MS: 1 << 47})
-		c.over = true
-		return
-	}
-	sub, err := h.Subscribe(r, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.sub, c.bytes, c.id = sub, nil, sub.Opening().ID
-	c.seen = append(c.seen, fmt.Sprintf("-- %+v on %d", start, c.node))
-}
-
-func (c *guest) close() {
-	if c.sub != nil {
-		c.sub.Close()
-		c.sub = nil
-	}
-}
-
-func (c *guest) take(_ *rapid.T, max int) hub.State {
-	blocks, state := c.sub.Take(nil, max)
-	c.bytes = append(c.bytes, bytes.Join(blocks, nil)...)
-	return state
-}
-
-func (c *guest) settle(t *rapid.T) {
-	for waits := 0; waits < 30; {
-		state := c.take(t, 300)
-		c.read(t)
-		switch state {
-		case hub.More:
-		case hub.Behind:
-			waits++
-			time.Sleep(100 * time.Millisecond)
-			synctest.Wait()
-		case hub.Idle:
-			c.passed(t, event.Position{MS: 1 << 47})
-			return
-		case hub.Ended:
-			c.check(t, c.sub.Complete() && len(c.topics()) == len(c.names), "it ended by itself")
-			for _, topic := range c.topics() {
-				c.check(t, c.w.isOver(topic), "it ended, %s did not", topic)
-			}
-			c.passed(t, event.Position{MS: 1 << 47})
-			c.close()
-			return
-		}
-	}
-	c.check(t, false, "it waits in vain")
-}
-
-func (c *guest) read(t *rapid.T) {
-	for {
-		block, rest, whole := bytes.Cut(c.bytes, []byte("\n\n"))
-		if !whole {
-			return
-		}
-		c.bytes = rest
-		got, err := sse.NewDecoder(bytes.NewReader(append(block, "\n\n"...)), 1<<20).Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got.Name == hub.GapEvent {
-			c.gap(t, got)
-		} else {
-			c.event(t, got)
-		}
-		if got.ID != "" {
-			c.id = got.ID
-		}
-	}
-}
-
-func (c *guest) event(t *rapid.T, got sse.Event) {
-	cursor, err := event.ParseCursor(got.ID)
-	c.check(t, err == nil, "id %q", got.ID)
-	for _, e := range c.w.events {
-		if e.Position != cursor.Position {
-			continue
-		}
-		c.seen = append(c.seen, fmt.Sprintf("%v of %s %s: %s", e.Position, e.Topic, e.Key, got.Data))
-		c.check(t, len(c.matching(e.Topic)) > 0, "%s was not asked for", e.Topic)
-		c.check(t, got.Data == e.Data.Text && (got.Name == event.EndName) == (e.End != ""), "%v is %+v", got, e)
-		c.check(t, e.Position.After(c.at), "%v stands behind %v", e.Position, c.at)
-		c.check(t, e.Kind != event.KindEphemeral || e.Position.After(c.opening.Opened), "%v passed before it came", e.Position)
-		c.passed(t, e.Position)
-		c.at = e.Position
-		return
-	}
-	c.check(t, false, "nothing stands at %v: %q", cursor.Position, got.Data)
-}
-
-func (c *guest) gap(t *rapid.T, got sse.Event) {
-	var n hub.GapNotice
-	if err := json.Unmarshal([]byte(got.Data), &n); err != nil {
-		t.Fatal(err)
-	}
-	cursor, err := event.ParseCursor(n.ResumedAt)
-	c.check(t, err == nil, "gap %s", got.Data)
-	p := cursor.Position
-	c.seen = append(c.seen, fmt.Sprintf("gap of %s up to %v: %s", n.Topic, p, n.Reason))
-	c.check(t, strings.Contains(string(n.Topic), "*") || c.w.rules.Of(n.Topic).Kind != event.KindEphemeral, "a gap of an ephemeral topic")
-	c.check(t, n.Reason == event.Trimmed || n.Reason == event.Expired || n.Reason == event.Overrun, "gap %s", got.Data)
-	lost := time.Since(c.at.Time()) >= c.w.limits.Age // something may be forgotten, and what followed trimmed
-	kept, o := c.w.kept(t, n.Topic), c.opening
-	if p == o.Opened && (o.Last > 0 || o.Tables) {
-		lost = true // what is lost reaches beyond: nobody knows how much of it lay within
-	}
-	for _, e := range c.w.events {
-		if e.Topic == n.Topic && e.Position.After(c.at) && !e.Position.After(p) {
-			c.check(t, e.Kind == event.KindLatest || !kept[e.Position], "gap up to %v, but %v is there", p, e.Position)
-			lost = lost || !kept[e.Position]
-		}
-	}
-	c.check(t, lost, "gap %s of nothing", got.Data)
-	c.cover[n.Topic] = event.Latest(p, c.cover[n.Topic])
-	if got.ID != "" {
-		c.passed(t, p)
-		c.at = event.Latest(c.at, p)
-	}
-}
-
-// matching returns the names by which the client asked for the topic.
-func (c *guest) matching(topic event.Topic) (list []event.Topic) {
-	r := request(hub.Start{}, c.names...)
-	for _, name := range r.Topics {
-		if name == topic {
-			list = append(list, name)
-		}
-	}
-	for _, match := range r.Selectors {
-		if match.Match(topic) {
-			list = append(list, event.Topic(match.String()))
-		}
-	}
-	return list
-}
-
-// passed checks that nothing was passed over on the way to p.
-func (c *guest) passed(t *rapid.T, p event.Position) {
-	kept := map[event.Topic]map[event.Position]bool{}
-	for _, e := range c.w.events {
-		if !e.Position.After(c.at) || !p.After(e.Position) || len(c.matching(e.Topic)) == 0 ||
-			e.Kind == event.KindEphemeral || c.w.superseded(e) || c.covered(e) {
-			continue
-		}
-		if kept[e.Topic] == nil {
-			kept[e.Topic] = c.w.kept(t, e.Topic)
-		}
-		o := c.opening
-		if replay := !e.Position.After(o.Opened); replay && (!kept[e.Topic][e.Position] ||
-			o.Tables && e.Kind != event.KindLatest || o.Last > 0 && c.w.later(e, o.Opened) >= o.Last) {
-			continue
-		}
-		c.check(t, false, "%v of %s (%s) is missing on the way to %v; kept: %v", e.Position, e.Topic, e.Data.Text, p, kept[e.Topic][e.Position])
-	}
-}
-
-func (c *guest) covered(e event.Event) bool {
-	for _, name := range append(c.matching(e.Topic), e.Topic) {
-		if !e.Position.After(c.cover[name]) {
-			return true
-		}
-	}
-	return false
-}
-
-// toldOfEnd reports whether the topic has ended within what the client asked for.
-func (c *guest) toldOfEnd(topic event.Topic) bool {
-	for _, e := range c.w.events {
-		if e.Topic == topic && e.End != "" && c.w.isOver(topic) && c.w.kept(nil, topic)[e.Position] {
-			return e.Position.After(c.opening.Opened) && e.Position.After(c.opening.Position)
-		}
-	}
-	return false
-}
-
-func (c *guest) check(t *rapid.T, ok bool, format string, args ...any) {
-	if !ok {
-		t.Fatalf("a client of %v, from %+v, that saw:\n%s\n%s", c.names, c.opening, strings.Join(c.seen, "\n"), fmt.Sprintf(format, args...))
-	}
+// TestPromisesOfKindsOverRedis is TestPromisesOfKinds with two nodes over a real
+// Redis, in real time, whose connections break and whose nodes are replaced.
+func TestPromisesOfKindsOverRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	checkFor(t, enough, func(rt *rapid.T) {
+		w := newKinds(rt, 200*time.Millisecond)
+		w.limits.Age, w.small.Age = time.Hour, time.Hour // expiry is for the bus in memory
+		c := newCluster(rt, server, w.setup)
+		w.store = c
+		defer w.end()
+		actions := w.actions()
+		maps.Copy(actions, map[string]func(*rapid.T){
+			"replace": func(t *rapid.T) { c.replace(t, w.hangUp) },
+			"sever":   c.sever,
+			"sleep":   c.sleep,
+		})
+		rt.Repeat(actions)
+		w.finish(rt)
+	})
 }

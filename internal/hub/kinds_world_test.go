@@ -1,7 +1,6 @@
 package hub_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,19 +12,16 @@ import (
 
 	"tickertape/internal/event"
 	"tickertape/internal/hub"
-	"tickertape/internal/membus"
 )
 
-// kinds is a world of topics of all kinds, which end and live again, on one bus
-// in memory with two nodes. Beside it stands all that was ever published.
+// kinds is a world of topics of all kinds, which end and live again, with two
+// nodes. Beside it stands all that was ever published.
 type kinds struct {
-	rules  event.Rules
-	limits event.Retention
-	small  hub.Options
-	bus    *membus.Bus
-	nodes  []*hub.Hub
-	stop   func()
-	events []event.Event // in order of position
+	setup
+	store store
+
+	mu     sync.Mutex
+	events []event.Event // in order of position, but within a burst
 	count  int
 	guests []*guest
 }
@@ -36,45 +32,44 @@ var (
 	kindNames  = []string{"l.a", "l.b", "t.a", "e.a", "l.*", "t.*", "**", "*.a", "e.**", "l.c.*"}
 )
 
-func newKinds(t *rapid.T, rules event.Rules) *kinds {
-	w := &kinds{rules: rules,
+func newKinds(t *rapid.T, linger time.Duration) *kinds {
+	rules := event.Rules{rule(t, "t.*", event.KindLatest), rule(t, "e.*", event.KindEphemeral)}
+	return &kinds{setup: setup{
 		limits: event.Retention{Messages: rapid.IntRange(2, 8).Draw(t, "retain"), Bytes: 1 << 20, Age: time.Minute},
-		small: hub.Options{Rules: rules, Age: time.Minute, Readers: 2, LogLinger: 8 * time.Second, PageLife: 4 * time.Second,
+		small: hub.Options{Rules: rules, Age: time.Minute, Readers: 2, LogLinger: linger, PageLife: linger / 2,
 			LogFrames:  rapid.IntRange(1, 3).Draw(t, "log"),
 			PageEvents: rapid.IntRange(1, 4).Draw(t, "page"),
 			LogsBytes:  rapid.SampledFrom([]int{3000, 1 << 20}).Draw(t, "logs"),
 			PagesBytes: rapid.SampledFrom([]int{1000, 1 << 20}).Draw(t, "pages"),
 		},
-	}
-	w.bus = membus.New(membus.Options{Rules: rules, Retention: w.limits})
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	for range 2 {
-		h := hub.New(w.bus, w.small)
-		w.nodes = append(w.nodes, h)
-		running.Go(func() { _ = h.Run(ctx) })
-		<-h.Ready()
-	}
-	w.stop = func() { cancel(); running.Wait() }
-	return w
+	}}
 }
 
 func (w *kinds) end() {
 	for _, c := range w.guests {
 		c.close()
 	}
-	w.stop()
+	w.store.close()
+}
+
+// hangUp breaks the connections to a node.
+func (w *kinds) hangUp(node int) {
+	for _, c := range w.guests {
+		if c.node == node {
+			c.close()
+		}
+	}
 }
 
 func (w *kinds) actions() map[string]func(*rapid.T) {
-	return map[string]func(*rapid.T){"publish": w.publish, "publish more": w.publish, "batch": w.batch, "sleep": w.sleep,
+	return map[string]func(*rapid.T){"publish": w.publish, "publish more": w.publish, "batch": w.batch, "burst": w.burst,
 		"join": w.join, "take": w.take, "drop": w.drop, "resume": w.resume, "settle": w.settle}
 }
 
 func (w *kinds) draw(t *rapid.T) event.Message {
 	w.count++
-	m := event.Message{Topic: rapid.SampledFrom(kindTopics).Draw(t, "topic"), Data: event.Data{Text: fmt.Sprint(w.count)}}
-	kind := w.rules.Of(m.Topic).Kind
+	m := event.Message{Topic: rapid.SampledFrom(kindTopics).Draw(t, "topic"), IdempotencyKey: fmt.Sprint(w.count), Data: event.Data{Text: fmt.Sprint(w.count)}}
+	kind := w.small.Rules.Of(m.Topic).Kind
 	what := rapid.IntRange(0, 11).Draw(t, "what")
 	if kind == event.KindLatest {
 		m.Key = rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "key")
@@ -83,47 +78,105 @@ func (w *kinds) draw(t *rapid.T) event.Message {
 		}
 	}
 	if what == 11 && kind != event.KindEphemeral {
-		return event.Message{Topic: m.Topic, EndOnly: true, End: event.Failed}
+		return event.Message{Topic: m.Topic, IdempotencyKey: m.IdempotencyKey, EndOnly: true, End: event.Failed}
 	}
 	return m
 }
 
-func (w *kinds) publish(t *rapid.T) { w.send(t, w.draw(t)) }
+func (w *kinds) publish(t *rapid.T) { w.send(t.Fatalf, drawNode(t), w.draw(t)) }
 
 func (w *kinds) batch(t *rapid.T) {
 	for range rapid.IntRange(2, 20).Draw(t, "n") {
-		w.send(t, w.draw(t))
+		w.publish(t)
+	}
+}
+
+// burst publishes on both nodes while connections of theirs may break, and
+// clients take what comes, or come back.
+func (w *kinds) burst(t *rapid.T) {
+	var running sync.WaitGroup
+	failed := make(chan error, 100)
+	fail := func(format string, args ...any) { failed <- fmt.Errorf(format, args...) }
+	for range 2 {
+		var messages []event.Message
+		for range rapid.IntRange(1, 20).Draw(t, "n") {
+			messages = append(messages, w.draw(t))
+		}
+		node := drawNode(t)
+		running.Go(func() {
+			for _, m := range messages {
+				w.send(fail, node, m)
+			}
+		})
+	}
+	fault := w.store.disturb(t)
+	running.Go(func() {
+		if err := fault(); err != nil {
+			fail("the fault: %w", err)
+		}
+	})
+	var back []*guest
+	for _, c := range w.guests {
+		if c.over {
+			continue
+		}
+		if c.sub == nil {
+			back = append(back, c)
+		}
+		node := drawNode(t)
+		running.Go(func() {
+			if c.sub == nil {
+				if err := c.open(node, hub.Start{Cursor: c.id}); err != nil {
+					fail("back: %w", err)
+				}
+			}
+			for range 60 {
+				if c.sub != nil {
+					c.take(200)
+				}
+			}
+		})
+	}
+	running.Wait()
+	if len(failed) > 0 {
+		t.Fatal(<-failed)
+	}
+	slices.SortFunc(w.events, func(a, b event.Event) int { return a.Position.Compare(b.Position) })
+	w.store.quiet(t)
+	for _, c := range back {
+		c.opened(t, hub.Start{Cursor: c.id})
+	}
+	for _, c := range w.guests {
+		if c.sub != nil {
+			c.read(t)
+		}
 	}
 }
 
 // send publishes; a topic that has ended takes nothing.
-func (w *kinds) send(t *rapid.T, m event.Message) {
-	r, err := w.bus.Publish(context.Background(), []event.Message{m})
-	if ended := new(event.EndedError); errors.As(err, &ended) {
+func (w *kinds) send(fail func(string, ...any), node int, m event.Message) {
+	r, _, err := w.store.publish(node, []event.Message{m})
+	if _, ended := errors.AsType[*event.EndedError](err); ended {
 		return
 	}
 	if err != nil {
-		t.Fatal(err)
+		fail("publish: %v", err)
+		return
 	}
-	e := event.Event{Epoch: r[0].Cursor.Epoch, Position: r[0].Cursor.Position, Topic: m.Topic, Kind: w.rules.Of(m.Topic).Kind, Key: m.Key, Data: m.Data}
+	e := event.Event{Epoch: r[0].Cursor.Epoch, Position: r[0].Cursor.Position, Topic: m.Topic, Kind: w.small.Rules.Of(m.Topic).Kind, Key: m.Key, Data: m.Data}
 	if m.EndOnly {
 		e = event.NewEnd(m.Topic, e.Kind, m.End)
 		e.Epoch, e.Position = r[0].Cursor.Epoch, r[0].Cursor.Position
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.events = append(w.events, e)
 }
 
-func (w *kinds) sleep(*rapid.T) { time.Sleep(17 * time.Second) }
-
 // kept returns what the store has of the topic.
 func (w *kinds) kept(t *rapid.T, topic event.Topic) map[event.Position]bool {
-	clock, _ := w.bus.Clock(context.Background())
-	page, err := w.bus.History(context.Background(), event.Range{Topic: topic, Upto: clock.Position})
-	if err != nil {
-		t.Fatal(err)
-	}
 	kept := map[event.Position]bool{}
-	for _, e := range page.Events {
+	for _, e := range w.store.history(t, event.Range{Topic: topic, Upto: w.store.clock(t).Position}).Events {
 		kept[e.Position] = true
 	}
 	return kept
@@ -174,7 +227,7 @@ func (w *kinds) join(t *rapid.T) {
 		return
 	}
 	start := rapid.SampledFrom([]hub.Start{{}, {All: true}, {Last: 2}, {Since: 20 * time.Second}}).Draw(t, "start")
-	c := &guest{w: w, names: rapid.SliceOfNDistinct(rapid.SampledFrom(kindNames), 1, 3, rapid.ID).Draw(t, "names"),
+	c := &guest{w: w, rung: make(chan struct{}, 1), names: rapid.SliceOfNDistinct(rapid.SampledFrom(kindNames), 1, 3, rapid.ID).Draw(t, "names"),
 		cover: map[event.Topic]event.Position{}}
 	w.guests = append(w.guests, c)
 	c.connect(t, start)
@@ -187,7 +240,7 @@ func (w *kinds) join(t *rapid.T) {
 
 func (w *kinds) take(t *rapid.T) {
 	if c := w.pick(t, true); c != nil {
-		c.take(t, rapid.SampledFrom([]int{1, 300, 1 << 20}).Draw(t, "max"))
+		c.take(rapid.SampledFrom([]int{1, 300, 1 << 20}).Draw(t, "max"))
 		c.read(t)
 	}
 }
@@ -195,7 +248,7 @@ func (w *kinds) take(t *rapid.T) {
 // drop breaks a connection somewhere in what is under way.
 func (w *kinds) drop(t *rapid.T) {
 	if c := w.pick(t, true); c != nil {
-		c.take(t, 1<<20)
+		c.take(1 << 20)
 		c.bytes = c.bytes[:rapid.IntRange(0, len(c.bytes)).Draw(t, "cut")]
 		c.read(t)
 		c.close()
@@ -210,6 +263,7 @@ func (w *kinds) resume(t *rapid.T) {
 
 // settle has everyone who is connected catch up.
 func (w *kinds) settle(t *rapid.T) {
+	w.store.quiet(t)
 	for _, c := range w.guests {
 		if c.sub != nil {
 			c.settle(t)
@@ -218,6 +272,7 @@ func (w *kinds) settle(t *rapid.T) {
 }
 
 func (w *kinds) finish(t *rapid.T) {
+	w.store.quiet(t)
 	for _, c := range w.guests {
 		for range 3 { // the second time, or the third, a node knows what is over
 			if c.sub == nil && !c.over {
@@ -228,7 +283,7 @@ func (w *kinds) finish(t *rapid.T) {
 			}
 		}
 		if c.check(t, c.sub != nil || c.over, "it ends again and again"); len(c.topics()) == len(c.names) {
-			c.check(t, c.over || slices.ContainsFunc(c.topics(), func(topic event.Topic) bool { return !c.toldOfEnd(topic) }), "it is not over")
+			c.check(t, c.over || slices.ContainsFunc(c.topics(), func(topic event.Topic) bool { return !c.toldOfEnd(t, topic) }), "it is not over")
 		}
 	}
 }

@@ -29,13 +29,13 @@ func TestPromises(t *testing.T) {
 			// leave the bubble by another way, after the hubs ended.
 			defer func() { failure = recover() }()
 			w := newWorld(rt, 8*time.Second)
-			m := &memory{w: w}
+			m := newMemory(w.setup, time.Second)
 			w.store = m
-			m.start()
+			w.begin(m.clock(rt))
 			defer w.end()
 			actions := w.actions()
 			actions["sleep"] = m.sleep
-			actions["restart"] = m.restart
+			actions["restart"] = func(t *rapid.T) { m.restart(t, w) }
 			rt.Repeat(actions)
 			w.finish(rt)
 		})
@@ -49,22 +49,27 @@ func TestPromises(t *testing.T) {
 
 // memory is two nodes on one bus in memory, in a bubble of synctest.
 type memory struct {
-	w     *world
+	setup setup
+	nap   time.Duration // that patience takes at once
 	bus   *membus.Bus
 	nodes []*hub.Hub
 	stop  func()
 }
 
+func newMemory(s setup, nap time.Duration) *memory {
+	m := &memory{setup: s, nap: nap}
+	m.start()
+	return m
+}
+
 // start starts an empty store and two nodes on it.
 func (m *memory) start() {
-	m.bus = membus.New(membus.Options{Retention: m.w.limits})
-	clock, _ := m.bus.Clock(context.Background())
-	m.w.begin(clock)
+	m.bus = membus.New(membus.Options{Retention: m.setup.limits, Rules: m.setup.small.Rules})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	m.nodes = nil
 	for range 2 {
-		h := hub.New(m.bus, m.w.small)
+		h := hub.New(m.bus, m.setup.small)
 		m.nodes = append(m.nodes, h)
 		running.Go(func() { _ = h.Run(ctx) })
 		<-h.Ready()
@@ -72,13 +77,14 @@ func (m *memory) start() {
 	m.stop = func() { cancel(); running.Wait() }
 }
 
-func (m *memory) restart(t *rapid.T) {
+func (m *memory) restart(t *rapid.T, w *world) {
 	if rapid.IntRange(0, 4).Draw(t, "rarely") > 0 {
 		return
 	}
-	m.w.end()
+	w.end()
 	time.Sleep(time.Second)
 	m.start()
+	w.begin(m.clock(t))
 }
 
 func (m *memory) sleep(t *rapid.T) {
@@ -102,12 +108,20 @@ func (m *memory) clock(t *rapid.T) event.Clock {
 
 func (m *memory) watermark(t *rapid.T, _ int) event.Position { return m.clock(t).Position }
 
-// patience lets a second pass up to 30 times: the readers back off at times.
-func (m *memory) patience(*client) func() bool {
+func (m *memory) history(t *rapid.T, r event.Range) event.Page {
+	page, err := m.bus.History(context.Background(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+// patience lets time pass up to 30 times: the readers back off at times.
+func (m *memory) patience(<-chan struct{}) func() bool {
 	waits := 0
 	return func() bool {
 		waits++
-		time.Sleep(time.Second)
+		time.Sleep(m.nap)
 		synctest.Wait()
 		return waits <= 30
 	}

@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -25,10 +26,28 @@ const enough = 8 * time.Second
 func TestPromisesOverRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
+	checkFor(t, enough, func(rt *rapid.T) {
+		w := newWorld(rt, 200*time.Millisecond)
+		w.limits.Age = time.Hour // expiry is for the bus in memory
+		c := newCluster(rt, server, w.setup)
+		w.store = c
+		defer w.end()
+		w.begin(c.clock(rt))
+		actions := w.actions()
+		maps.Copy(actions, (&faults{cluster: c, w: w}).actions())
+		rt.Repeat(actions)
+		w.finish(rt)
+	})
+}
+
+// checkFor is rapid.Check for about that long, unless the run was told how many
+// checks to make. It keeps what was seen first: real time does not always repeat.
+func checkFor(t *testing.T, limit time.Duration, check func(*rapid.T)) {
+	t.Helper()
 	var first sync.Once
 	begin, failed := time.Now(), false
 	rapid.Check(t, func(rt *rapid.T) {
-		if !failed && !checksAreCounted() && time.Since(begin) > enough {
+		if !failed && !checksAreCounted() && time.Since(begin) > limit {
 			return
 		}
 		defer func() {
@@ -38,18 +57,7 @@ func TestPromisesOverRedis(t *testing.T) {
 				panic(failure)
 			}
 		}()
-		w := newWorld(rt, 200*time.Millisecond)
-		w.limits.Age = time.Hour // expiry is for the bus in memory
-		c := newCluster(rt, server, w)
-		w.store = c
-		defer w.end()
-		w.begin(c.clock(rt))
-		actions := w.actions()
-		for name, action := range c.faults() {
-			actions[name] = action
-		}
-		rt.Repeat(actions)
-		w.finish(rt)
+		check(rt)
 	})
 }
 
@@ -60,14 +68,29 @@ func checksAreCounted() (told bool) {
 	return told || env
 }
 
-// faults are what can happen to nodes on Redis.
-func (c *cluster) faults() map[string]func(*rapid.T) {
+// faults are what can happen to a world on Redis.
+type faults struct {
+	*cluster
+	w     *world
+	saved memento
+}
+
+func (c *faults) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"crash":   c.crash,
 		"flush":   c.flush,
-		"replace": c.replace,
+		"replace": func(t *rapid.T) { c.replace(t, c.hangUp) },
 		"sever":   c.sever,
 		"sleep":   c.sleep,
+	}
+}
+
+// hangUp breaks the connections to a node.
+func (c *faults) hangUp(node int) {
+	for _, client := range c.w.clients {
+		if client.sub != nil && client.node == node {
+			client.close()
+		}
 	}
 }
 
@@ -77,7 +100,7 @@ type memento struct {
 	epochs map[event.Epoch]struct{}
 }
 
-func (c *cluster) save(*rapid.T) {
+func (c *faults) save(*rapid.T) {
 	c.server.Save()
 	c.saved = memento{events: map[event.Topic][]event.Event{}, epochs: map[event.Epoch]struct{}{c.w.epoch: {}}}
 	for topic, list := range c.w.events {
@@ -90,7 +113,7 @@ func (c *cluster) save(*rapid.T) {
 
 // crash has the store end as by a power cut, and come back as it was saved
 // last, which may have been long ago. Clients know nothing of it.
-func (c *cluster) crash(t *rapid.T) {
+func (c *faults) crash(t *rapid.T) {
 	if rapid.IntRange(0, 2).Draw(t, "save") > 0 {
 		c.save(t)
 	}
@@ -110,7 +133,7 @@ func (c *cluster) crash(t *rapid.T) {
 
 // greet waits until the clients that were refused know it: the model has no
 // word for those who are told of one epoch in the next one.
-func (c *cluster) greet(t *rapid.T) {
+func (c *faults) greet(t *rapid.T) {
 	for _, client := range c.w.clients {
 		if client.sub != nil {
 			client.fetch(1)
@@ -121,7 +144,7 @@ func (c *cluster) greet(t *rapid.T) {
 }
 
 // flush empties the store.
-func (c *cluster) flush(t *rapid.T) {
+func (c *faults) flush(t *rapid.T) {
 	if rapid.IntRange(0, 4).Draw(t, "rarely") > 0 {
 		return
 	}
@@ -132,7 +155,7 @@ func (c *cluster) flush(t *rapid.T) {
 
 // becomes takes in that the store holds what it is now, and no more, and
 // checks that it knows so itself.
-func (c *cluster) becomes(t *rapid.T, now memento) {
+func (c *faults) becomes(t *rapid.T, now memento) {
 	w := c.w
 	before := w.epoch
 	clock := c.clock(t)
@@ -169,30 +192,4 @@ func (c *cluster) becomes(t *rapid.T, now memento) {
 	}
 	w.turn(clock)
 	c.quiet(t)
-}
-
-// replace ends a node and starts another one in its place.
-func (c *cluster) replace(t *rapid.T) {
-	i := drawNode(t)
-	c.quiet(t)
-	for _, client := range c.w.clients {
-		if client.sub != nil && client.node == i {
-			client.close()
-		}
-	}
-	c.nodes[i].close()
-	c.nodes[i] = c.open(t)
-}
-
-// sever breaks connections, or has Redis forget the scripts.
-func (c *cluster) sever(t *rapid.T) {
-	fault := c.disturb(t)
-	if err := fault(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// sleep lets logs linger for too long, and pages get old.
-func (c *cluster) sleep(t *rapid.T) {
-	time.Sleep(time.Duration(rapid.IntRange(1, 100).Draw(t, "ms")) * time.Millisecond)
 }

@@ -25,9 +25,10 @@ type store interface {
 	watermark(t *rapid.T, node int) event.Position
 	// quiet returns when all nodes have heard everything.
 	quiet(t *rapid.T)
-	// patience returns what lets time pass until the client may get on,
-	// and reports false when that took too long.
-	patience(c *client) func() bool
+	// patience returns what lets time pass until the subscriber may get on,
+	// which it hears by rung, and reports false when that took too long.
+	patience(rung <-chan struct{}) func() bool
+	history(t *rapid.T, r event.Range) event.Page
 	// alive reports whether a node still knows what it knew in that life.
 	alive(life int) bool
 	// disturb returns passing faults to do while clients are busy.
@@ -35,11 +36,16 @@ type store interface {
 	close()
 }
 
-// world is the system under test beside its model.
-type world struct {
-	store  store
+// setup is how a store and its nodes are made, with the same rules.
+type setup struct {
 	limits event.Retention
 	small  hub.Options
+}
+
+// world is the system under test beside its model.
+type world struct {
+	setup
+	store store
 
 	mu     sync.Mutex
 	events map[event.Topic][]event.Event // all that was published and that the store did not lose
@@ -66,13 +72,13 @@ type lostEvent struct {
 }
 
 func newWorld(t *rapid.T, linger time.Duration) *world {
-	return &world{
+	return &world{setup: setup{
 		limits: event.Retention{Messages: rapid.IntRange(1, 8).Draw(t, "retain"), Bytes: 1 << 20, Age: time.Minute},
 		small: hub.Options{LogFrames: rapid.IntRange(1, 6).Draw(t, "log"), PageEvents: rapid.IntRange(1, 4).Draw(t, "page"),
 			Readers: 2, LogLinger: linger, PageLife: linger / 2,
 			PageBytes:  rapid.SampledFrom([]int{30, 1 << 16}).Draw(t, "page bytes"),
 			PagesBytes: rapid.SampledFrom([]int{1000, 5000, 1 << 20}).Draw(t, "pages")},
-	}
+	}}
 }
 
 // actions are what can happen on every bus.
