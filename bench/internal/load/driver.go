@@ -150,7 +150,7 @@ func (d *Driver) poll(wait time.Duration) error {
 	for _, e := range d.events[:max(n, 0)] {
 		switch number := int(e.Fd); kind(e.Pad) {
 		case aSubscriber:
-			d.hear(d.subscribers[number])
+			d.hear(d.subscribers[number], e.Events)
 		case aLane:
 			d.attend(d.lanes[number], e.Events)
 		case aTimer:

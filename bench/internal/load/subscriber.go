@@ -81,7 +81,7 @@ func (d *Driver) join(ctx context.Context, topic int, from Cursor) error {
 	if err != nil || len(rest) > 0 {
 		return fmt.Errorf("subscriber %d: its request was not taken: %w", number, err)
 	}
-	if err := d.watch(fd, unix.EPOLLIN, aSubscriber, number); err != nil {
+	if err := d.watch(fd, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLET, aSubscriber, number); err != nil {
 		return err
 	}
 	if err := d.poll(0); err != nil {
@@ -101,34 +101,52 @@ func (d *Driver) greeted(ctx context.Context) error {
 	return nil
 }
 
-// hear reads what a subscriber got.
-func (d *Driver) hear(s *subscriber) {
-	if s.fd < 0 {
-		return // closed by what came before in the same batch
+// hear reads what a subscriber got. The epoll tells of each change once: so
+// all is read that was there.
+func (d *Driver) hear(s *subscriber, events uint32) {
+	for s.fd >= 0 { // it may be closed by what came before in the same batch
+		p, err := d.read(s.fd)
+		if err == nil {
+			err = d.feed(s, p)
+		}
+		if err != nil {
+			d.lose(s, err)
+			return
+		}
+		ends := events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
+		if len(p) == 0 || len(p) < len(d.buffer) && !ends {
+			return
+		}
 	}
-	p, err := d.read(s.fd)
-	if err == nil {
-		d.current, d.now = s, d.clock()
-		err = s.events.Feed(p, d.take)
+}
+
+// feed reads some bytes of a subscriber's.
+func (d *Driver) feed(s *subscriber, p []byte) error {
+	d.current, d.now = s, d.clock()
+	if err := s.events.Feed(p, d.take); err != nil {
+		return err
 	}
-	if err == nil && !s.answered && s.events.Status != 0 {
+	if !s.answered && s.events.Status != 0 {
 		s.answered = true
 		d.waiting--
 		if s.events.Status != 200 {
-			err = fmt.Errorf("status %d", s.events.Status)
+			return fmt.Errorf("status %d", s.events.Status)
 		}
 	}
-	if err == nil && s.events.Ended() {
-		err = errClosed
+	if s.events.Ended() {
+		return errClosed
 	}
-	if err != nil {
-		d.note("a subscriber: %w", err)
-		d.cut++
-		if !s.answered {
-			d.waiting--
-		}
-		d.drop(s)
+	return nil
+}
+
+// lose closes a subscriber whose connection the server has ended.
+func (d *Driver) lose(s *subscriber, reason error) {
+	d.note("a subscriber: %w", reason)
+	d.cut++
+	if !s.answered {
+		d.waiting--
 	}
+	d.drop(s)
 }
 
 // deliver counts a line of data.
