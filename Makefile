@@ -55,7 +55,7 @@ isolation: ## what 1,000 clients that have stopped reading cost the others: five
 bench: build ## the hub beside the floor and Nchan, in bench/RESULTS.md; CASE=name,name some, ROUNDS=n, BENCH=short a trial
 	@scripts/need --install $(bench_programs)
 	go build -o bin/bench ./bench
-	bin/bench --hub $(CURDIR)/bin/hub --rounds $(or $(ROUNDS),$(if $(BENCH),1,5)) $(if $(BENCH),--time 1s --share 0.1) \
+	bin/bench --hub bin/hub --rounds $(or $(ROUNDS),$(if $(BENCH),1,5)) $(if $(BENCH),--time 1s --share 0.1) \
 		$(if $(CASE),--case $(CASE)) $(if $(BENCH)$(CASE),,--out bench)
 
 conflation: ## 20 readers at 10 KB/s of 500 keys that change 10,000 times a second, and of a log

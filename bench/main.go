@@ -2,6 +2,14 @@
 
 // Command bench measures this hub, the floor and Nchan beside each other, and
 // says which of the hub's goals were reached. "make bench" runs it.
+//
+// Any other hub that runs already is measured too, if its paths are given, and
+// its process for CPU and memory:
+//
+//	bin/bench --case fanout --url 127.0.0.1:3000 --pid 4711 \
+//	  --publish-path /.well-known/mercure --events-path '/.well-known/mercure?topic={topic}' \
+//	  --content-type application/x-www-form-urlencoded --body 'topic={topic}&data={payload}' \
+//	  --header 'Authorization: Bearer …'
 package main
 
 import (

@@ -113,12 +113,11 @@ func (c Case) Measure(ctx context.Context, lab *server.Lab, name string, size Si
 }
 
 func (c Case) try(ctx context.Context, lab *server.Lab, name string, size Size) (sample Sample, err error) {
-	running, err := lab.Start(ctx, name, c.Redis)
-	if err != nil {
+	s := &stage{size: size, start: func(ctx context.Context) (*server.Server, error) { return lab.Start(ctx, name, c.Redis) }}
+	if err := s.renew(ctx); err != nil {
 		return sample, err
 	}
-	defer func() { err = errors.Join(err, running.End()) }()
-	s := &stage{server: running, size: size}
+	defer func() { err = errors.Join(err, s.end()) }()
 	sample.Figures, err = c.measure(ctx, s)
 	if err != nil {
 		return sample, s.explain(err)

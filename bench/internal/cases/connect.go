@@ -37,6 +37,9 @@ func idle() Case {
 func toTheOnly(int) (topic int) { return 0 }
 
 func measureIdle(ctx context.Context, s *stage) (figures []Figure, err error) {
+	if err := s.known(); err != nil {
+		return nil, err
+	}
 	d, err := s.drive(1, 1, 0)
 	if err != nil {
 		return nil, err
@@ -91,6 +94,9 @@ const missed = 200
 // measureComeback takes what connecting costs those who missed nothing off
 // what it costs those who did.
 func measureComeback(ctx context.Context, s *stage) (figures []Figure, err error) {
+	if err := s.known(); err != nil {
+		return nil, err
+	}
 	n := s.size.of(5000)
 	d, err := s.drive(1, 1, 0)
 	if err != nil {

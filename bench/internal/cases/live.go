@@ -24,7 +24,6 @@ const (
 // figures returns those that all live cases have.
 func (o outcome) figures() []Figure {
 	return []Figure{
-		{cpuPerDelivery, "µs", o.perDelivery()},
 		{deliveryRate, "/s", o.rate()},
 		{messageRate, "/s", float64(o.Taken) / o.Span.Seconds()},
 		{latencyHalf, "ms", millis(o.P50)},
@@ -32,8 +31,12 @@ func (o outcome) figures() []Figure {
 	}
 }
 
-// withRedis returns them with what Redis took.
-func (o outcome) withRedis(figures []Figure) []Figure {
+// withCPU returns them with what the server and its Redis took, if that is
+// known.
+func (o outcome) withCPU(figures []Figure, known bool) []Figure {
+	if known {
+		figures = append([]Figure{{cpuPerDelivery, "µs", o.perDelivery()}}, figures...)
+	}
 	if o.Redis > 0 {
 		figures = append(figures, Figure{redisCPU, "µs", micros(o.Redis, o.Taken)})
 	}
@@ -62,7 +65,7 @@ func live(topics, each, lanes int, flow load.Flow) func(context.Context, *stage)
 		if err != nil {
 			return nil, err
 		}
-		return o.withTool(o.withRedis(o.figures())), nil
+		return o.withTool(o.withCPU(o.figures(), s.server.Known())), nil
 	}
 }
 

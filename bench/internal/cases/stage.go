@@ -25,9 +25,38 @@ func (s Size) of(n int) int { return max(min(n, 2), int(float64(n)*s.Share)) }
 
 // stage is where a case measures one server.
 type stage struct {
-	server *server.Server
+	start  func(context.Context) (*server.Server, error)
+	server *server.Server // nil before its start
 	size   Size
 	wrong  load.Verdict // in all of its measurements
+}
+
+// renew ends the server, if it runs, and starts it anew.
+func (s *stage) renew(ctx context.Context) error {
+	err := s.end()
+	if err == nil {
+		s.server, err = s.start(ctx)
+	}
+	return err
+}
+
+func (s *stage) end() error {
+	if s.server == nil {
+		return nil
+	}
+	server := s.server
+	s.server = nil
+	return server.End()
+}
+
+var errUnknown = errors.New("nothing but its CPU and memory is asked here, and its process is not known")
+
+// known fails if the server's process is not known.
+func (s *stage) known() error {
+	if s.server.Known() {
+		return nil
+	}
+	return errUnknown
 }
 
 // drive connects publishers to the server.

@@ -21,6 +21,7 @@ type Flow struct {
 	For           time.Duration
 	Count         int
 	Rate          float64 // a second; 0: as fast as answers come
+	Burst         int     // with a rate, so many at once, and fewer times a second; 0: 1
 	Stream        bool    // all in one request, line by line
 }
 
@@ -54,8 +55,9 @@ func (d *Driver) Publish(ctx context.Context, f Flow) error {
 		d.flow.left = math.MaxInt
 	}
 	if f.Rate > 0 {
-		d.flow.due = 1
-		if err := d.setTimer(time.Duration(float64(time.Second) / f.Rate)); err != nil {
+		burst := max(f.Burst, 1)
+		d.flow.Burst, d.flow.due = burst, burst
+		if err := d.setTimer(time.Duration(float64(burst) * float64(time.Second) / f.Rate)); err != nil {
 			return err
 		}
 	}
@@ -121,9 +123,9 @@ func (d *Driver) turn() (topic int) {
 // flight. What cannot be sent in its time is not sent later.
 func (f *flow) most(lanes int) int {
 	if f.Stream {
-		return blockLines * blocksAt
+		lanes = blockLines * blocksAt
 	}
-	return lanes
+	return max(lanes, f.Burst)
 }
 
 // tick learns how many more messages are due.
@@ -137,7 +139,7 @@ func (d *Driver) tick() {
 	if !f.active {
 		return
 	}
-	f.due += ticks
+	f.due += ticks * f.Burst
 	if late := f.due - f.most(len(d.lanes)); late > 0 {
 		f.due -= late
 		f.unsent += uint64(late)

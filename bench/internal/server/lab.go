@@ -54,14 +54,17 @@ func NewLab(ctx context.Context, o Options) (_ *Lab, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{dir: dir, core: o.Core, hub: o.Hub, floor: filepath.Join(dir, "floor"), nchan: o.Nchan, other: o.Other}
+	l := &Lab{dir: dir, core: o.Core, hub: filepath.Join(dir, "hub"), floor: filepath.Join(dir, "floor"), nchan: o.Nchan, other: o.Other}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	if l.hub == "" {
-		l.hub = filepath.Join(dir, "hub")
+	if o.Hub != "" {
+		if l.hub, err = filepath.Abs(o.Hub); err != nil { // programs run elsewhere
+			return nil, err
+		}
+	} else {
 		if err := build(ctx, o.Source, "go", "build", "-o", l.hub, "./cmd/hub"); err != nil {
 			return nil, err
 		}

@@ -33,6 +33,9 @@ type Server struct {
 	log     string
 }
 
+// Known reports whether its process is known, and so its usage.
+func (s *Server) Known() bool { return s.pid != 0 }
+
 // HasRedis reports whether it has a Redis.
 func (s *Server) HasRedis() bool { return s.redis != nil }
 
