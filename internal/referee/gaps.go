@@ -33,7 +33,7 @@ func (c *court) checkMissing(v *view, topic event.Topic) {
 		switch {
 		case !told:
 			c.Fault(&c.Lost, "%s never came, and no gap was told", what)
-		case h.kept && gap.Reason != event.BadCursor:
+		case h.kept && gap.Reason != event.BadCursor && !c.tooOld(h, gap):
 			c.Fault(&c.Lost, "%s never came; a gap was told (%s), but the store has it", what, gap.Reason)
 		case c.allowed[topic] == NoLoss:
 			c.Fault(&c.Other, "%s is gone, as a gap said (%s)", what, gap.Reason)
@@ -49,6 +49,12 @@ func (c *court) toldOf(v *view, h *happening) (gap sightedGap, told bool) {
 		}
 	}
 	return sightedGap{}, false
+}
+
+// tooOld reports whether the event had been kept for as long as it is when the gap
+// was told: whoever came earlier still had it, maybe.
+func (c *court) tooOld(h *happening, gap sightedGap) bool {
+	return gap.Reason == event.Expired && c.age > 0 && gap.at.Sub(h.place().position.Time()) > c.age
 }
 
 // speaksOf reports whether the gap can speak of the event, which the listener

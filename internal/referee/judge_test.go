@@ -147,7 +147,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// What the store still has when all is over is nothing that it lost.
+// What the store still has when all is over is nothing that it lost; but it may
+// get too old before others come.
 func TestJudgeOfWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	for _, late := range []bool{true, false} {
@@ -159,6 +160,20 @@ func TestJudgeOfWhatIsLeft(t *testing.T) {
 		kind, words := "", ""
 		if late {
 			kind, words = "lost", "the store has it"
+		}
+		expectVerdict(t, referee.Judge(l, []*referee.Listener{told, left}, referee.Gaps{"a": referee.MayLose}), kind, words)
+	}
+	for age, words := range map[time.Duration]string{time.Hour: "", 200 * 365 * 24 * time.Hour: "the store has it"} {
+		l := referee.NewLedger(0)
+		l.KeepFor(age)
+		l.Add("a", 0)
+		l.Acknowledge(0, at(2)) // in 1970
+		told := play(t, l, "told", strings.Replace(trimmed(1, 2, "a"), "trimmed", "expired", 1))
+		left := play(t, l, "left", show(2, "a", "0"))
+		left.Late = true
+		kind := ""
+		if words != "" {
+			kind = "lost"
 		}
 		expectVerdict(t, referee.Judge(l, []*referee.Listener{told, left}, referee.Gaps{"a": referee.MayLose}), kind, words)
 	}

@@ -51,6 +51,7 @@ type sightedGap struct {
 	behind         int
 	upto           int // the first event that came by another connection
 	after, resumed event.Cursor
+	at             time.Time
 }
 
 // NewListener returns a Listener from a cursor on, to which nothing comes yet.
@@ -155,7 +156,7 @@ func (x *Listener) gap(g client.Gap) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.gaps = append(x.gaps, sightedGap{Gap: g, behind: len(x.seen), upto: math.MaxInt, after: after, resumed: resumed})
+	x.gaps = append(x.gaps, sightedGap{Gap: g, behind: len(x.seen), upto: math.MaxInt, after: after, resumed: resumed, at: time.Now()})
 	return nil
 }
 

@@ -85,6 +85,7 @@ func awayBeyondTrim(r *Run) {
 func awayBeyondAge(r *Run) {
 	before := r.told(event.Expired)
 	soon, late := r.sendAway(6), r.sendAway(6)
+	r.Flow(1 + r.Rand.IntN(200)) // or there may be nothing to miss, beside another fault
 	r.Last(r.upTo(shortAge))
 	r.comeBack(soon, r.Hubs...)
 	r.Last(shortAge + r.upTo(shortAge))
