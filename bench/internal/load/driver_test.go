@@ -91,66 +91,7 @@ func TestRate(t *testing.T) {
 // What a server does wrong is told, each kind as itself.
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	cases := map[string]struct {
-		mangle func() func(int, string) (int, []string, bool)
-		want   string
-		lost   uint64
-	}{
-		"loss": {func() func(int, string) (int, []string, bool) {
-			seen := 0
-			return func(n int, m string) (int, []string, bool) {
-				if n != 0 {
-					return 200, []string{m}, true
-				}
-				if seen++; seen == 7 || seen == 20 { // the last one too
-					return 200, nil, true
-				}
-				return 200, []string{m}, true
-			}
-		}, "2 lost", 2},
-		"doubling": {func() func(int, string) (int, []string, bool) {
-			return func(n int, m string) (int, []string, bool) {
-				if n == 1 {
-					return 200, []string{m, m}, true
-				}
-				return 200, []string{m}, true
-			}
-		}, "20 doubled", 0},
-		"order": {func() func(int, string) (int, []string, bool) {
-			var held []string
-			return func(n int, m string) (int, []string, bool) {
-				if n != 1 {
-					return 200, []string{m}, true
-				}
-				if held = append([]string{m}, held...); len(held) < 2 {
-					return 200, nil, true
-				}
-				got := held
-				held = nil
-				return 200, got, true
-			}
-		}, "10 out of order, 1 subscribers in another order", 0},
-		"foreign": {func() func(int, string) (int, []string, bool) {
-			return func(n int, m string) (int, []string, bool) {
-				if n == 0 {
-					return 200, []string{m, strings.Replace(m, "bench:0000000000", "bench:0000000001", 1), "bench:00xyz"}, true
-				}
-				return 200, []string{m}, true
-			}
-		}, "40 foreign", 0},
-		"refusal": {func() func(int, string) (int, []string, bool) {
-			seen := 0
-			return func(n int, m string) (int, []string, bool) {
-				if n == -1 {
-					if seen++; seen%10 == 0 {
-						return 503, nil, true
-					}
-				}
-				return 200, []string{m}, true
-			}
-		}, "2 publishes refused, first a publish: status 503", 0},
-	}
-	for name, c := range cases {
+	for name, c := range wrongs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := drive(t, start(t, c.mangle()), load.Options{Topics: 1, Lanes: 1})
