@@ -2,6 +2,7 @@
 # package has another name. The race detector needs the C compiler.
 up_programs := redis-server haproxy curl ps:procps
 programs := gcc node:nodejs npm chromium nginx $(up_programs)
+bench_programs := gcc taskset:util-linux redis-server nginx /usr/lib/nginx/modules/ngx_nchan_module.so:libnginx-mod-nchan
 
 # Where Debian has servers, but not for everyone.
 export PATH := $(PATH):/usr/sbin
@@ -10,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz properties load pipe latency isolation churn conflation answers faults simulation torture torture-selftest soak pictures
+.PHONY: help test check build up down fuzz properties load pipe latency isolation churn bench conflation answers faults simulation torture torture-selftest soak pictures
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -53,6 +54,12 @@ isolation: ## what 1,000 clients that have stopped reading cost the others: five
 
 churn: ## 40,000 streams opened and dropped in every way while events are written to them, under the race detector
 	CHURN=40000 go test -race -count=1 -v -run 'TestChurn$$' -timeout 30m ./internal/stream/
+
+bench: build ## the hub beside the floor and Nchan, in bench/RESULTS.md; CASE=name,name some, ROUNDS=n, BENCH=short a trial
+	@scripts/need --install $(bench_programs)
+	go build -o bin/bench ./bench
+	bin/bench --hub bin/hub --rounds $(or $(ROUNDS),$(if $(BENCH),1,5)) $(if $(BENCH),--time 1s --share 0.1) \
+		$(if $(CASE),--case $(CASE)) $(if $(BENCH)$(CASE),,--out bench)
 
 conflation: ## 20 readers at 10 KB/s of 500 keys that change 10,000 times a second, and of a log
 	CONFLATION=full go test -count=1 -v -run 'TestSlowReaders$$' -timeout 30m ./cmd/hub/

@@ -1,5 +1,5 @@
-// Package plot draws curves over time as an SVG picture with a ground of its
-// own, so that it can be read on light and on dark pages.
+// Package plot draws curves over time, and bars, as SVG pictures with a ground
+// of their own, so that they can be read on light and on dark pages.
 package plot
 
 import (
@@ -75,12 +75,7 @@ func (p Plot) SVG() []byte {
 	p.Span = max(p.Span, time.Second)
 	c := canvas{plot: p, colors: map[string]string{}}
 	height := head + len(p.Panels)*(panelHeight+panelGap) - panelGap + foot + 16 + len(p.Notes)*noteHeight
-	c.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title description" font-family="Helvetica, Arial, sans-serif" font-size="12">`,
-		width, height, width, height)
-	c.add(`  <title id="title">%s</title>`, html.EscapeString(p.Title))
-	c.add(`  <desc id="description">%s</desc>`, html.EscapeString(p.Description))
-	c.add(`  <rect x=".5" y=".5" width="%d" height="%d" rx="10" fill="#fbfaf6" stroke="#d5d2c8"/>`, width-1, height-1)
-	c.add(`  <text x="24" y="32" font-size="16" font-weight="bold" fill="%s">%s</text>`, ink, html.EscapeString(p.Title))
+	c.frame(p.Title, p.Description, height)
 	c.name()
 	c.legend()
 	bottom := height - foot - 16 - len(p.Notes)*noteHeight
@@ -89,9 +84,7 @@ func (p Plot) SVG() []byte {
 		c.panel(panel, head+i*(panelHeight+panelGap))
 	}
 	c.times(bottom)
-	for i, note := range p.Notes {
-		c.add(`  <text x="24" y="%d" fill="%s">%s</text>`, height-12-(len(p.Notes)-1-i)*noteHeight, faint, html.EscapeString(note))
-	}
+	c.notes(p.Notes, height)
 	c.add(`</svg>`)
 	return []byte(c.String())
 }
@@ -105,6 +98,23 @@ type canvas struct {
 }
 
 func (c *canvas) add(format string, args ...any) { fmt.Fprintf(c, format+"\n", args...) }
+
+// frame begins the picture.
+func (c *canvas) frame(title, description string, height int) {
+	c.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title description" font-family="Helvetica, Arial, sans-serif" font-size="12">`,
+		width, height, width, height)
+	c.add(`  <title id="title">%s</title>`, html.EscapeString(title))
+	c.add(`  <desc id="description">%s</desc>`, html.EscapeString(description))
+	c.add(`  <rect x=".5" y=".5" width="%d" height="%d" rx="10" fill="#fbfaf6" stroke="#d5d2c8"/>`, width-1, height-1)
+	c.add(`  <text x="24" y="32" font-size="16" font-weight="bold" fill="%s">%s</text>`, ink, html.EscapeString(title))
+}
+
+// notes draws the lines at the bottom.
+func (c *canvas) notes(notes []string, height int) {
+	for i, note := range notes {
+		c.add(`  <text x="24" y="%d" fill="%s">%s</text>`, height-12-(len(notes)-1-i)*noteHeight, faint, html.EscapeString(note))
+	}
+}
 
 // name gives each curve's name its color.
 func (c *canvas) name() {
