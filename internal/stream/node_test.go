@@ -31,6 +31,7 @@ const patience = 20 * time.Second
 type node struct {
 	t       testing.TB
 	bus     *membus.Bus
+	hub     *hub.Hub
 	streams *stream.Server
 	addr    string
 	dial    func() net.Conn
@@ -84,13 +85,13 @@ func startLoop(t testing.TB, o stream.Options, f func(*node)) {
 func (n *node) run(l net.Listener, o stream.Options, f func(*node)) {
 	const kept = 100 // events of a topic
 	n.bus, n.ended = membus.New(membus.Options{Retention: event.Retention{Messages: kept}}), make(chan error, 100)
-	h := hub.New(n.bus, hub.Options{LogFrames: kept, PagesBytes: 1 << 20})
-	n.streams = stream.NewServer(h, o)
+	n.hub = hub.New(n.bus, hub.Options{LogFrames: kept, LogBytes: 16 << 20, PagesBytes: 1 << 20})
+	n.streams = stream.NewServer(n.hub, o)
 	server := &http.Server{ConnContext: stream.Tune, Handler: http.HandlerFunc(n.serve)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = h.Run(ctx) })
-	<-h.Ready()
+	running.Go(func() { _ = n.hub.Run(ctx) })
+	<-n.hub.Ready()
 	running.Go(func() { _ = server.Serve(l) })
 	f(n)
 	_ = server.Close()
@@ -213,9 +214,11 @@ func (n *node) stick() {
 		synctest.Wait()
 		return
 	}
-	for range 30 { // more than what the kernel takes for a client that reads nothing
-		n.publish(strings.Repeat("x", 100_000))
+	const messages, size = 30, 100_000 // more than what the kernel takes for a client that reads nothing
+	for range messages {
+		n.publish(strings.Repeat("x", size))
 	}
+	n.until("the hub has heard of them", func() bool { return n.hub.Stats().LogBytes > messages*size })
 }
 
 // within checks how long something took, in seconds.
