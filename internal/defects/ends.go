@@ -13,7 +13,7 @@ func ofEnds() []Defect {
 		{
 			Name:  "end-forgotten",
 			About: "a message is taken behind the end of its topic",
-			Edits: []Edit{{verdictsLua, `if d.status then`, `if d.status and false then`}},
+			Edits: []Edit{{verdictsLua, `if status then`, `if status and false then`}},
 			Cases: []string{"cancel-frozen"},
 		},
 		{

@@ -54,6 +54,9 @@ local seqMS = tonumber(ARGV[15])
 local topicCount, groupCount = tonumber(ARGV[12]), tonumber(ARGV[13])
 -- What is remembered of a topic outlives its log, so that the sweep finds it.
 local metaMS = keepMS + 3600000
+-- To have keys live on costs as much as to add to them: they are given so much
+-- more time that this is not to be done each time.
+local spareMS = math.ceil(keepMS / 100)
 -- What an entry takes besides its texts.
 local entryCost = 100
 -- The last number that a position may have within its millisecond.

@@ -2,21 +2,23 @@
 -- positions go on.
 --
 -- Needs after, text, raise, split and the clock; gives topics, each with last,
--- bytes, first, length, lost, gone and empty, ended, status and lease, of a
--- table also live, the number of its keys; and ms and seq as the first moment of
+-- bytes, base, first, length, lost, stood, gone and empty, ended, status and lease,
+-- of a table also live, the number of its keys; and ms and seq as the first moment of
 -- what comes.
 
 -- Reads what is known of a topic that is not ephemeral.
 local function read(t)
-  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone', 'kind', 'ended', 'lease')
+  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone', 'kind', 'ended', 'lease', 'base', 'until')
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.had, t.cut = meta[7] or '', meta[6] or '0-0'
+  t.base, t.stood = tonumber(meta[10] or 0), meta[5]
   t.ended, t.lease = meta[8] or nil, meta[9] and tonumber(meta[9])
   t.status = t.ended and string.match(t.ended, '^%S+')
   if t.kind == '?' then
     t.kind = t.had
   end
   t.length = redis.call('XLEN', t.log)
+  t.aging = t.length == 0 or tonumber(meta[11] or 0) < now + keepMS
   local keys = t.now and redis.call('HLEN', t.now)
   -- What was kept by another rule goes when something comes, and so does a table of
   -- which nobody can tell the keys.
@@ -26,14 +28,15 @@ local function read(t)
     -- All there was has expired. If a loss came last, that is what stood before
     -- it, and may have been noted already.
     t.empty = not t.last or t.last ~= t.lost
-    if not t.empty and after(meta[5] or '0-0', t.cut) then
-      t.gone = meta[5]
+    if not t.empty and after(t.stood or '0-0', t.cut) then
+      t.gone = t.stood
     end
-    t.length, t.bytes, t.first = 0, 0, nil
+    t.length, t.bytes, t.base, t.first, t.moved = 0, 0, 0, nil, meta[10]
   end
   if t.now then
     t.live = t.clear and 0 or keys - redis.call('ZCARD', t.nulls)
   end
+  t.listed = t.last
   if not t.last then
     -- Unknown, or swept: nobody can tell what it had up to the forgotten
     -- position. If the sweep has yet to come, the time of its last event is

@@ -38,7 +38,7 @@ end
 -- how it ended, and of a table its keys and bytes, and what these take.
 local function draftOf(drafts, t)
   if not drafts[t] then
-    local d = t.draft or { status = t.status, live = t.live, bytes = t.bytes }
+    local d = t.draft or t
     drafts[t] = { status = d.status, live = d.live, bytes = d.bytes, sizes = {} }
   end
   return drafts[t]
@@ -64,10 +64,14 @@ local function refusal(drafts, m)
   if t.kind == 'x' then
     return nil
   end
-  local d = draftOf(drafts, t)
-  if d.status then
-    return 'ended:%d:' .. d.status
+  local status = (drafts[t] or t.draft or t).status
+  if status then
+    return 'ended:%d:' .. status
   end
+  if not t.now and not m.ends then
+    return nil
+  end
+  local d = draftOf(drafts, t)
   local full = t.now and m.kind ~= 'e' and overflow(t, d, m) or nil
   d.status = m.ends
   return full

@@ -7,9 +7,10 @@
 
 -- From here on it is taken.
 local position
+local moment = string.format('%.0f-', ms)
 local function take()
   seq = seq + 1
-  position = text(ms, seq)
+  position = moment .. string.format('%d', seq)
   return position
 end
 
@@ -24,9 +25,17 @@ if turns then
   began = take()
 end
 
-local parts = {}
+-- Each piece stands behind its length. To join them all at once is cheaper than
+-- each one with its length before.
+local parts, pieces, lengths = {}, 0, {}
 local function part(s)
-  parts[#parts + 1] = #s .. ':' .. s
+  local length = lengths[#s]
+  if not length then
+    length = #s .. ':'
+    lengths[#s] = length
+  end
+  parts[pieces + 1], parts[pieces + 2] = length, s
+  pieces = pieces + 2
 end
 local announced = 0
 local function announce(at, prev, name, kind, event, key, data)
@@ -73,7 +82,8 @@ local function store(t, m, kind)
     announce(at, '0-0', t.name, kind, m.name, m.key, m.data)
     return at
   end
-  redis.call('XADD', t.log, at, 'prev', prev, 'event', m.name, 'data', m.data, 'key', m.key, 'flags', kind)
+  redis.call('XADD', t.log, at, 'prev', prev, 'event', m.name, 'data', m.data, 'key', m.key, 'flags', kind,
+    'base', t.now and '0' or string.format('%.0f', t.base + t.bytes))
   if t.empty then
     t.empty, t.gone = false, prev -- all before it has expired
   end
@@ -107,7 +117,7 @@ end
 local function lose(t, m)
   local at, prev = take(), t.last
   if prev ~= t.lost then
-    t.before = prev
+    t.before, t.stood = prev, prev
   end
   t.losses = t.losses or {}
   t.losses[#t.losses + 1] = m.name

@@ -2,33 +2,35 @@
 --
 -- Needs topics as part 4 leaves them, now, ms and epoch.
 
+-- Says which entry is the first, once others were cut off, up to the position
+-- gone. An entry's base is the bytes of all that ever stood before it in its log.
+local function begin(t, entry, gone, since)
+  local base = tonumber(entry[2][12])
+  t.bytes = t.base + t.bytes - base
+  t.base, t.first, t.gone, t.since, t.moved = base, entry[1], gone, since, true
+end
+
 -- Cuts off what is over the limits or too old, oldest first; the newest stays.
 local function trim(t)
-  local oldest = now - keepMS
-  while t.length > 1 do
-    local over = t.length - keepMessages
-    if over <= 0 and t.bytes <= keepBytes and split(t.first) >= oldest then
-      return
-    end
-    local count = math.max(1, math.min(over, 100))
+  if t.length > keepMessages then
+    t.length = math.max(1, keepMessages)
+    redis.call('XTRIM', t.log, 'MAXLEN', '=', t.length)
+    local entry = redis.call('XRANGE', t.log, '-', '+', 'COUNT', 1)[1]
+    -- What stood right before it, or before the loss that did.
+    local prev = entry[2][2]
+    begin(t, entry, prev == t.lost and t.stood or prev, t.last)
+  end
+  local oldest, count = now - keepMS, 1
+  while t.length > 1 and (t.bytes > keepBytes or split(t.first) < oldest) do
     local entries = redis.call('XRANGE', t.log, '-', '+', 'COUNT', count + 1)
     local cut = 0
-    for i = 1, #entries - 1 do
-      local id, fields = entries[i][1], entries[i][2]
-      local tooMuch = t.length - cut > keepMessages or t.bytes > keepBytes
-      if not tooMuch and split(id) >= oldest then
-        break
-      end
-      t.gone, t.since = id, tooMuch and t.last or ''
-      t.bytes = t.bytes - entryCost - #fields[4] - #fields[6] - #fields[8]
+    while cut < #entries - 1 and (t.bytes > keepBytes or split(t.first) < oldest) do
       cut = cut + 1
-    end
-    t.first = entries[cut + 1][1]
-    if cut == 0 then
-      return
+      begin(t, entries[cut + 1], t.first, t.bytes > keepBytes and t.last or '')
     end
     t.length = t.length - cut
     redis.call('XTRIM', t.log, 'MAXLEN', '=', t.length)
+    count = math.min(2 * count, 100)
   end
 end
 
@@ -61,11 +63,13 @@ end
 -- Keeps the limits of a topic that has something new, and what is alive of it for
 -- as long as that is.
 local function keep(t)
-  redis.call('PEXPIRE', t.log, keepMS) -- the first to go: without it the others do not count
+  if t.aging then
+    redis.call('PEXPIRE', t.log, keepMS + spareMS) -- the first to go: without it the others do not count
+  end
   if t.now then
     prune(t)
-    redis.call('PEXPIRE', t.now, keepMS)
-    redis.call('PEXPIRE', t.nulls, keepMS)
+    redis.call('PEXPIRE', t.now, keepMS + spareMS)
+    redis.call('PEXPIRE', t.nulls, keepMS + spareMS)
   elseif t.kind == '' then
     trim(t)
   end
@@ -80,6 +84,7 @@ local function note(t)
     end
   end
   set('first', t.first)
+  set('base', t.moved and string.format('%.0f', t.base))
   set('gone', t.gone)
   set('since', t.since or t.gone and '')
   set('lost', t.lost)
@@ -90,10 +95,15 @@ local function note(t)
   set('kind', t.kind ~= t.had and t.kind)
   set('ended', t.ends)
   set('lease', t.leased and string.format('%.0f', t.leased))
+  set('until', t.aging and string.format('%.0f', now + keepMS + spareMS))
   redis.call('HSET', t.meta, unpack(fields))
-  redis.call('PEXPIRE', t.meta, metaMS)
+  if t.aging then
+    redis.call('PEXPIRE', t.meta, metaMS + spareMS)
+  end
   redis.call('ZADD', topicsKey, string.format('%.0f', ms), t.name)
-  redis.call('ZADD', namesKey, 0, t.name)
+  if not t.listed then
+    redis.call('ZADD', namesKey, 0, t.name)
+  end
 end
 
 for i = 1, topicCount do
@@ -108,7 +118,7 @@ for i = 1, topicCount do
     redis.call('ZREM', dueKey, t.name)
   elseif t.lease and (t.added or t.prolonged) then
     redis.call('ZADD', dueKey, string.format('%.0f', now + t.lease), t.name)
-    redis.call('PEXPIRE', t.meta, metaMS)
+    redis.call('PEXPIRE', t.meta, metaMS + spareMS)
   end
 end
 
