@@ -25,10 +25,11 @@ func (k keys) names() string  { return k.prefix + "names" }  // zset: topic by n
 // due is a zset: topic by the milliseconds at which its lease runs out.
 func (k keys) due() string { return k.prefix + "due" }
 
-// log is a stream: the topic's events, their positions being the entries' ids.
+// log is a stream: the topic's events, their positions being the entries' ids, each
+// with the position before it and the bytes that ever stood before it.
 func (k keys) log(t event.Topic) string { return k.prefix + "log:" + string(t) }
 
-// meta is a hash: the topic's last position, its log's bytes and first entry,
+// meta is a hash: the topic's last position, its log's bytes and first entry, until when keys live,
 // what was cut off or lost, its kind, where its life began, its lease, and how
 // and where it ended.
 func (k keys) meta(t event.Topic) string { return k.prefix + "meta:" + string(t) }
