@@ -82,7 +82,9 @@ func TestClockLeapsAmidPublish(t *testing.T) {
 	server := redistest.Start(t)
 	var ahead atomic.Int64
 	proxy := redistest.StartProxy(t, rewritten(t, server.Addr, func(answer []byte) []byte { return turn(answer, int(ahead.Load())) }))
-	bus := openBus(t, redisbus.Options{URL: "redis://" + proxy.Addr + "/0"})
+	// A beat under way would hold up the publish until the connection is given up,
+	// and no other one is answered.
+	bus := openBus(t, redisbus.Options{URL: "redis://" + proxy.Addr + "/0", Beat: time.Hour})
 	tell(t, bus, "a", "1")
 	proxy.Stall(redistest.Down)
 	done := begin(t, bus, 10*time.Second, "2", "")
