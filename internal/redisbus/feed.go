@@ -44,7 +44,7 @@ func (b *Bus) Run(ctx context.Context, sink event.Sink) error {
 			return err
 		}
 		b.heard(f, explain(err))
-		if errors.Is(err, errTurned) || errors.Is(err, errSilent) {
+		if errors.Is(err, errTurned) || errors.Is(err, errSilent) || errors.Is(err, errElsewhere) {
 			b.lane.renew() // it may be the one that is at the wrong server
 		}
 		if time.Since(begin) > longPause {
