@@ -32,6 +32,7 @@ func start() int {
 	var s settings
 	kong.Parse(&s, kong.Name("hub"), kong.Vars{"version": version}, kong.UsageOnError(),
 		kong.Description("Tickertape: broadcasts what is published to browsers, over Server-Sent Events."))
+	relax()
 	log := s.logger().With(slog.String("node", uuid.NewString()))
 	ctx, stop := untilSignal()
 	defer stop()
