@@ -32,6 +32,7 @@ type log struct {
 	subscribers []*Subscriber
 	left        time.Time // when the last subscriber left
 	touched     bool      // by the stretch in hand
+	warmth      uint64    // for nothing but having read what is summed up here
 
 	pages  []*page              // shared; each subscriber has its own hold on the one in use
 	wants  map[*Subscriber]want // who waits for which page
@@ -177,9 +178,14 @@ func (l *log) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched = false
-	for _, s := range l.subscribers {
-		if s.armed.CompareAndSwap(true, false) {
-			s.waker.Wake(s)
+	for list := range slices.Chunk(l.subscribers, 32) {
+		for _, s := range list {
+			l.warmth += uint64(s.form) // fetches what follows, see Warm
+		}
+		for _, s := range list {
+			if s.armed.CompareAndSwap(true, false) {
+				s.waker.Wake(s)
+			}
 		}
 	}
 }

@@ -29,19 +29,20 @@ type Request struct {
 // Subscriber is one open stream: a cursor over some topics. All of its
 // methods belong to one goroutine at a time, its writer's.
 type Subscriber struct {
-	// What each Take looks at comes first, close together: with thousands of
-	// subscribers, none of it is in a processor's cache any more.
-	hub     *Hub
+	// What a wake looks at comes first, then what each Take does: with
+	// thousands of subscribers, none of it is in a processor's cache any more,
+	// see Warm.
+	armed   atomic.Bool // idle: the feed should wake it
+	closed  atomic.Bool
 	waker   Waker
-	sources []source
-	one     [1]source // the room for one topic, which most have
+	hub     *Hub
 	form    Form
 	chunked bool
 	settled bool // see cursor
 	live    bool // has once had everything there was
 	over    bool // all its topics have ended
-	closed  atomic.Bool
-	armed   atomic.Bool // idle: the feed should wake it
+	sources []source
+	one     [1]source // the room for one topic, which most have
 
 	// cursor is what has been handed out. While it is not settled, nobody
 	// knows yet whether the store agrees with it.
@@ -85,10 +86,17 @@ type Opening struct {
 // Subscribe opens a stream. It asks the bus nothing: what it takes to find
 // the place that was asked for is up to Take. The only error is ErrNotReady.
 func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
+	s := new(Subscriber)
+	return s, s.Open(h, r, waker)
+}
+
+// Open is Subscribe for who has the memory: s is new, part of something of the
+// writer's, and must not be copied.
+func (s *Subscriber) Open(h *Hub, r Request, waker Waker) error {
 	if h.mark.Load() == nil {
-		return nil, ErrNotReady
+		return ErrNotReady
 	}
-	s := &Subscriber{hub: h, waker: waker, form: r.Form, chunked: r.Chunked}
+	s.hub, s.waker, s.form, s.chunked = h, waker, r.Form, r.Chunked
 	if n := len(r.Topics) + len(r.Selectors); n > len(s.one) {
 		s.sources = make([]source, 0, n)
 	} else {
@@ -110,7 +118,14 @@ func (h *Hub) Subscribe(r Request, waker Waker) (*Subscriber, error) {
 	if !s.settled {
 		h.reads.push(task{judge: []*Subscriber{s}})
 	}
-	return s, nil
+	return nil
+}
+
+// Warm reads a little of all that Take is going to look at, and returns what
+// nobody needs. What is in no cache, a processor fetches for many subscribers
+// side by side, if nothing else comes between; Take after Take waits for it.
+func (s *Subscriber) Warm() uint64 {
+	return uint64(s.form) + s.one[0].from.Seq + s.cursor.Position.Seq + s.cursor.Opened.Seq + s.taken.Bytes
 }
 
 // settle judges the cursor by the store's clock, and reports whether it could.

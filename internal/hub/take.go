@@ -28,7 +28,9 @@ const (
 // stops once it has appended max bytes or more, so it may exceed max by one
 // block. It never blocks and does no I/O.
 func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
-	s.armed.Store(false)
+	if s.armed.Load() { // seldom: who has woken it has disarmed it
+		s.armed.Store(false)
+	}
 	s.taken.Live = event.Position{}
 	if s.closed.Load() || s.over {
 		return dst, Ended

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,18 +11,18 @@ import (
 // Conn is one connection. Its zero value belongs to no loop yet; it must not be
 // copied. Besides idle, all of it is its loop's.
 type Conn struct {
-	loop   *Loop
+	// Of the wheel.
+	prev, next *Conn
+	due        int64 // the tick; 0: it is not in there
+
 	source Source // nil: it has ended
 	rest   *rest  // what the kernel has not taken yet; nil: nothing
 	id     id     // zero: the loop has not looked at it yet
 	fd     int32
+	off    bool // idle is off, but the connection is on no list: it is full
+	asks   bool // the epoll tells when there is room again
+	loop   *Loop
 	idle   atomic.Bool // who turns it off puts the connection on the ready list
-	off    bool        // idle is off, but the connection is on no list: it is full
-	asks   bool        // the epoll tells when there is room again
-
-	// Of the wheel.
-	due        int64 // the tick; 0: it is not in there
-	prev, next *Conn
 }
 
 // rest is what is left of a turn.
@@ -39,55 +38,6 @@ type rest struct {
 func (c *Conn) Wake() {
 	if c.idle.CompareAndSwap(true, false) {
 		c.loop.inbox.add(c)
-	}
-}
-
-// serve gives a connection its turn that was on the ready list.
-func (l *Loop) serve(c *Conn) {
-	defer l.survive(c)
-	switch {
-	case c.source == nil:
-		return // it has ended meanwhile
-	case c.rest != nil:
-		c.off = true
-		return
-	case c.id == (id{}) && !l.join(c):
-		return
-	}
-	c.idle.Store(true) // first: see the package comment
-	var then Then
-	l.blocks, then = c.source.Next(l.blocks[:0], l.now)
-	if len(l.blocks) > 0 {
-		l.write(c, then)
-		clear(l.blocks) // hold on to nothing
-		return
-	}
-	l.follow(c, then)
-}
-
-// write writes what Next has brought.
-func (l *Loop) write(c *Conn, then Then) {
-	left, _, err := l.sender.send(c.fd, l.blocks)
-	switch {
-	case err != nil:
-		l.end(c, err)
-	case len(left) > 0:
-		l.fill(c, &rest{blocks: slices.Clone(left), then: then, since: l.now})
-	default:
-		c.source.Written(l.now)
-		l.follow(c, then)
-	}
-}
-
-// follow does what comes behind what was written.
-func (l *Loop) follow(c *Conn, then Then) {
-	switch {
-	case then.End != nil:
-		l.end(c, then.End)
-	case then.More:
-		c.Wake()
-	default:
-		l.wheel.place(c, then.At)
 	}
 }
 
@@ -108,7 +58,7 @@ func (l *Loop) fill(c *Conn, r *rest) {
 
 // drain writes on, now that the kernel has room.
 func (l *Loop) drain(c *Conn) {
-	defer l.survive(c)
+	defer l.survive(&c)
 	r := c.rest
 	left, n, err := l.sender.send(c.fd, r.blocks)
 	if n > 0 {
@@ -156,15 +106,6 @@ func (l *Loop) heed(w word) {
 		l.end(c, ErrTalked)
 	case c.rest != nil:
 		l.drain(c)
-	}
-}
-
-// survive ends a connection whose source has panicked, so that one stream's fault
-// is not every stream's.
-func (l *Loop) survive(c *Conn) {
-	if p := recover(); p != nil && c.source != nil {
-		clear(l.blocks)
-		l.end(c, fmt.Errorf("%w: %v", ErrFault, p))
 	}
 }
 

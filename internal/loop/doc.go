@@ -38,8 +38,9 @@
 // the client does anything: a source has asked it nothing, so bytes, the end of
 // its side or a reset all mean that nobody listens any more.
 //
-// After each slice of connections the writer yields, so that those who publish
-// get their turn also where there is only one processor.
+// The connections of a slice get their turns together: all sources are asked,
+// then all is sent, then the sources are told. Behind each slice the writer yields,
+// so that those who publish get their turn also where there is only one processor.
 //
 // # Why a second epoll is safe
 //

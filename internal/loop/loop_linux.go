@@ -23,7 +23,7 @@ type Loop struct {
 	table   table
 	wheel   wheel
 	sender  sender
-	blocks  [][]byte
+	round   round
 	now     time.Time
 	timer   *time.Timer // for the wheel's next tick
 	waiting bool        // for that
@@ -123,9 +123,9 @@ func (l *Loop) turns() {
 		l.queue = append(l.queue, l.mail.ready...)
 		clear(l.mail.ready)
 	}
-	for end := min(l.served+slice, len(l.queue)); l.served < end; l.served++ {
-		l.serve(l.queue[l.served])
-	}
+	end := min(l.served+slice, len(l.queue))
+	l.round.of(l.queue[l.served:end], l)
+	l.served = end
 }
 
 // abandon ends all connections, those too that have never had a turn.

@@ -225,3 +225,47 @@ func TestFaults(t *testing.T) {
 		t.Errorf("the other one ended with %v", why)
 	}
 }
+
+// Sources that panic keep nothing from those who have their turn with them.
+func TestFaultsAmongOthers(t *testing.T) {
+	t.Parallel()
+	s := newSockets(t)
+	l := start(t, loop.Options{})
+	all := make(chan struct{})
+	first := silent()
+	first.next = func(dst [][]byte, _ time.Time) ([][]byte, loop.Then) { <-all; return dst, never() }
+	_, fd := s.pair(t)
+	l.Add(new(loop.Conn), fd, first) // keeps the loop until all are there
+	sources, fars := make([]*source, 60), make([]*net.TCPConn, 60)
+	for i := range sources {
+		src := silent()
+		src.next = func(dst [][]byte, _ time.Time) ([][]byte, loop.Then) {
+			if i%3 == 0 {
+				panic("asked")
+			}
+			return append(dst, []byte("x")), loop.Then{End: io.EOF}
+		}
+		src.written = func() {
+			if i%3 == 1 {
+				panic("told")
+			}
+		}
+		far, fd := s.pair(t)
+		l.Add(new(loop.Conn), fd, src)
+		sources[i], fars[i] = src, far
+	}
+	close(all)
+	for i, src := range sources {
+		want, reason := "x", error(io.EOF)
+		switch i % 3 {
+		case 0:
+			want, reason = "", loop.ErrFault
+		case 1:
+			reason = loop.ErrFault
+		}
+		got, err := io.ReadAll(fars[i])
+		if why := src.why(t); err != nil || string(got) != want || !errors.Is(why, reason) {
+			t.Fatalf("number %d got %q (%v) and ended with %v", i, got, err, why)
+		}
+	}
+}

@@ -29,6 +29,8 @@ type source struct {
 
 func (s *source) Next(dst [][]byte, now time.Time) ([][]byte, loop.Then) { return s.next(dst, now) }
 
+func (s *source) Warm() uint64 { return 0 }
+
 func (s *source) Written(time.Time) {
 	if s.written != nil {
 		s.written()

@@ -9,6 +9,11 @@ import (
 // a time, and goes on with other connections only when they return: they must
 // never wait.
 type Source interface {
+	// Warm reads a little of all that Next is going to look at, and returns
+	// what nobody needs. The loop calls it for many sources in a row: what is
+	// in no cache, a processor fetches for all of them side by side, while
+	// Next after Next would wait for it each time. It changes nothing.
+	Warm() uint64
 	// Next appends to dst what is to be written next, and says what comes
 	// behind that. The slices stay as they are until Written; many
 	// connections may share them.

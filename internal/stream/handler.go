@@ -29,11 +29,10 @@ func (h *handler) Wake(*hub.Subscriber) {
 
 // serve writes the stream until it ends, and returns why.
 func (h *handler) serve(ctx context.Context, q hub.Request) error {
-	subscriber, err := h.server.hub.Subscribe(q, h)
-	if err != nil {
+	if err := h.open(q, h); err != nil {
 		return h.sendAway(err)
 	}
-	h.begun(subscriber)
+	h.start()
 	return h.run(ctx)
 }
 

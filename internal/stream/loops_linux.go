@@ -64,10 +64,11 @@ func (l *loops) close() {
 	l.each((*loop.Loop).Close)
 }
 
-// looped is a stream that a loop writes.
+// looped is a stream that a loop writes. What a wake looks at lies where the
+// two meet.
 type looped struct {
-	session
 	conn loop.Conn
+	session
 }
 
 // Wake implements hub.Waker.
@@ -87,7 +88,7 @@ func (s *looped) Ended(why error) {
 
 // take gives the stream to a loop, and reports whether one can serve it. Then
 // net/http has forgotten the connection, and nothing is kept of the request.
-func (s *Server) take(w http.ResponseWriter, r *http.Request, of session, q hub.Request) bool {
+func (s *Server) take(w http.ResponseWriter, r *http.Request, q Request, ended func(Served)) bool {
 	conn := tuned(r)
 	if conn == nil || s.options.Writer == Portable || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || r.ContentLength != 0 {
 		return false
@@ -100,21 +101,21 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, of session, q hub.
 	if err != nil {
 		return false
 	}
-	of.chunked, q.Chunked = true, true
-	stream := &looped{session: of}
-	subscriber, err := s.hub.Subscribe(q, stream)
-	if err != nil {
+	stream := new(looped)
+	stream.prepare(s, q, ended)
+	stream.chunked, q.Chunked = true, true
+	if err := stream.open(q.Request, stream); err != nil {
 		_ = unix.Close(fd)
 		return false
 	}
 	hijacked, buffer, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		subscriber.Close()
+		stream.subscriber.Close()
 		_ = unix.Close(fd)
 		return false
 	}
 	_ = hijacked.Close() // the socket lives on
-	stream.begun(subscriber)
+	stream.start()
 	stream.head = head(w.Header())
 	if buffer.Reader.Buffered() > 0 {
 		_ = unix.Close(fd)

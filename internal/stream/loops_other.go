@@ -2,11 +2,7 @@
 
 package stream
 
-import (
-	"net/http"
-
-	"tickertape/internal/hub"
-)
+import "net/http"
 
 const haveLoops = false
 
@@ -17,4 +13,4 @@ func (*loops) wake()  {}
 func (*loops) cut()   {}
 func (*loops) close() {}
 
-func (*Server) take(http.ResponseWriter, *http.Request, session, hub.Request) bool { return false }
+func (*Server) take(http.ResponseWriter, *http.Request, Request, func(Served)) bool { return false }

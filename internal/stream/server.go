@@ -60,6 +60,7 @@ func (o Options) tick() time.Duration {
 type Server struct {
 	hub     *hub.Hub
 	options Options
+	began   time.Time
 	counts  counts
 	loops   loops
 
@@ -74,7 +75,7 @@ type Server struct {
 
 // NewServer returns a Server for the hub's streams.
 func NewServer(h *hub.Hub, o Options) *Server {
-	return &Server{hub: h, options: o.withDefaults(), closing: make(chan struct{}), empty: make(chan struct{})}
+	return &Server{hub: h, options: o.withDefaults(), began: time.Now(), closing: make(chan struct{}), empty: make(chan struct{})}
 }
 
 // Request is what a stream asks for.
@@ -105,16 +106,16 @@ var (
 // fetch takes a clean end for the end of everything, an aborted one for a reason
 // to come back.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended func(Served)) (abort bool) {
-	of := session{server: s, begin: time.Now(), ended: ended, heartbeat: q.Heartbeat}
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no")
 	err := s.enter()
-	if err == nil && s.take(w, r, of, q.Request) {
+	if err == nil && s.take(w, r, q, ended) {
 		return false
 	}
-	h := &handler{session: of, writer: w, control: http.NewResponseController(w), awake: make(chan struct{}, 1)}
+	h := &handler{writer: w, control: http.NewResponseController(w), awake: make(chan struct{}, 1)}
+	h.prepare(s, q, ended)
 	if err != nil {
 		h.end(h.sendAway(err))
 		return true

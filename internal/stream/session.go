@@ -15,45 +15,65 @@ const piece = 16 << 10
 
 // session is what a stream is, whoever writes it: its greeting, what it brings,
 // its signs of life, its end, and what is counted of it. It is the loop.Source
-// of a writer, whose connection wakes it.
+// of a writer, whose connection wakes it. It must not be copied.
 type session struct {
+	subscriber hub.Subscriber // once it has begun
 	server     *Server
-	subscriber *hub.Subscriber // nil: the client is sent away
+	begun      bool // else the client is sent away
 	greeted    bool
 	chunked    bool // the session writes the headers itself, and its blocks are chunks
 	heartbeat  bool // in place of comments
 	named      bool // what Next brought ends with an id
 
+	// Times are those since the server began: they take a third of the room.
 	keepAlive time.Duration // silence before a sign of life
-	lastWrite time.Time
-	lastID    time.Time // when the client last got an id
-	leaveAt   time.Time // zero: the streams do not end yet
+	lastWrite time.Duration
+	lastID    time.Duration // when the client last got an id
+	leaveAt   time.Duration // zero: the streams do not end yet
 
-	own     uint64    // bytes of the hub's own blocks that Next brought
-	written hub.Taken // what of the subscriber's the client got
-	bytes   uint64    // that it got
+	own          uint64 // bytes of the hub's own blocks that Next brought
+	events, gaps uint64 // what of the subscriber's the client got
+	bytes        uint64 // that it got
 
-	begin time.Time
+	begin time.Duration
 	head  []byte // headers that are to be written
 	ended func(Served)
 }
 
-// begun makes the session that of a stream.
-func (s *session) begun(of *hub.Subscriber) {
-	o := s.server.options
-	s.subscriber = of
-	s.keepAlive = o.KeepAlive*4/5 + rand.N(max(0, o.KeepAlive*2/5-2*o.tick())+1)
-	s.server.counts.began(of.Opening().Resumed)
+// prepare makes a session that has not begun yet.
+func (s *session) prepare(of *Server, q Request, ended func(Served)) {
+	s.server, s.begin, s.heartbeat, s.ended = of, time.Since(of.began), q.Heartbeat, ended
 }
 
+// open makes the session that of a stream.
+func (s *session) open(q hub.Request, w hub.Waker) error {
+	if err := s.subscriber.Open(s.server.hub, q, w); err != nil {
+		return err
+	}
+	o := s.server.options
+	s.keepAlive = o.KeepAlive*4/5 + rand.N(max(0, o.KeepAlive*2/5-2*o.tick())+1)
+	return nil
+}
+
+// start says that the stream begins now.
+func (s *session) start() {
+	s.begun = true
+	s.server.counts.began(s.subscriber.Opening().Resumed)
+}
+
+// Warm implements loop.Source.
+func (s *session) Warm() uint64 { return s.subscriber.Warm() + s.own }
+
 // Next implements loop.Source.
-func (s *session) Next(dst [][]byte, now time.Time) ([][]byte, loop.Then) {
+func (s *session) Next(dst [][]byte, t time.Time) ([][]byte, loop.Then) {
+	now := t.Sub(s.server.began)
 	if !s.greeted {
 		s.greeted, s.named = true, true
 		return s.append(dst, s.greeting()), loop.Then{More: true}
 	}
+	before := len(dst)
 	dst, state := s.subscriber.Take(dst, piece)
-	s.named = len(dst) > 0
+	s.named = len(dst) > before
 	switch {
 	case s.subscriber.Complete():
 		return s.appendLast(dst), loop.Then{End: ErrOver}
@@ -64,12 +84,12 @@ func (s *session) Next(dst [][]byte, now time.Time) ([][]byte, loop.Then) {
 	}
 	due := s.due()
 	switch {
-	case !now.Before(due):
+	case now >= due:
 		return s.append(dst, s.signOfLife(now)), loop.Then{More: true}
-	case !s.leaveAt.IsZero() && s.leaveAt.Before(due):
-		due = s.leaveAt
+	case s.leaveAt != 0:
+		due = min(due, s.leaveAt)
 	}
-	return dst, loop.Then{At: due}
+	return dst, loop.Then{At: s.server.began.Add(due)}
 }
 
 // append appends a block of the hub's own.
@@ -111,30 +131,26 @@ func (s *session) goodbye() []byte {
 
 // leaves reports whether it is the stream's time to end. What was there before,
 // it has handed out by then: its publishers were told that it is on its way.
-func (s *session) leaves(now time.Time) bool {
-	if s.leaveAt.IsZero() && s.server.isClosing() {
-		s.leaveAt = now.Add(rand.N(s.server.window + 1))
+func (s *session) leaves(now time.Duration) bool {
+	if s.leaveAt == 0 && s.server.isClosing() {
+		s.leaveAt = max(1, now+rand.N(s.server.window+1))
 	}
-	return !s.leaveAt.IsZero() && !now.Before(s.leaveAt)
+	return s.leaveAt != 0 && now >= s.leaveAt
 }
 
 // due is when a quiet stream has to say something.
-func (s *session) due() time.Time {
-	alive, cursor := s.lastWrite.Add(s.keepAlive), s.lastID.Add(s.server.options.CursorEvery)
-	if cursor.Before(alive) {
-		return cursor
-	}
-	return alive
+func (s *session) due() time.Duration {
+	return min(s.lastWrite+s.keepAlive, s.lastID+s.server.options.CursorEvery)
 }
 
 // signOfLife says that a quiet stream lives, and from time to time what its
 // cursor is now: one that nobody renews grows older than what is kept.
-func (s *session) signOfLife(now time.Time) []byte {
+func (s *session) signOfLife(now time.Duration) []byte {
 	name := ""
 	switch {
 	case s.heartbeat:
 		name = hub.HeartbeatEvent
-	case now.Sub(s.lastID) >= s.server.options.CursorEvery:
+	case now-s.lastID >= s.server.options.CursorEvery:
 		name = hub.CursorEvent
 	default:
 		return []byte(sse.KeepAlive)
@@ -146,15 +162,12 @@ func (s *session) signOfLife(now time.Time) []byte {
 
 // Written implements loop.Source: it counts what the client got.
 func (s *session) Written(now time.Time) {
-	s.lastWrite = now
+	s.lastWrite = now.Sub(s.server.began)
 	if s.named {
-		s.lastID = now
+		s.lastID = s.lastWrite
 	}
-	var taken hub.Taken
-	if s.subscriber != nil {
-		taken = s.subscriber.Taken()
-	}
-	if events := taken.Events - s.written.Events; events > 0 {
+	taken := s.subscriber.Taken()
+	if events := taken.Events - s.events; events > 0 {
 		s.server.counts.events.Add(events)
 		if delay := s.server.options.Delay; delay != nil && !taken.Live.IsZero() {
 			delay(now.Sub(taken.Live.Time()))
@@ -162,14 +175,14 @@ func (s *session) Written(now time.Time) {
 	}
 	bytes := s.own + taken.Bytes
 	s.server.counts.bytes.Add(bytes - s.bytes)
-	s.written, s.bytes = taken, bytes
+	s.events, s.gaps, s.bytes = taken.Events, taken.Gaps, bytes
 }
 
 // end ends what is left of the stream, and tells of it.
 func (s *session) end(why error) {
-	sum := Served{Bytes: s.bytes, Events: s.written.Events, Gaps: s.written.Gaps, Time: time.Since(s.begin), Err: why}
-	if s.subscriber != nil {
-		sum.Begun, sum.Resumed = true, s.subscriber.Opening().Resumed
+	sum := Served{Begun: s.begun, Bytes: s.bytes, Events: s.events, Gaps: s.gaps, Time: time.Since(s.server.began) - s.begin, Err: why}
+	if s.begun {
+		sum.Resumed = s.subscriber.Opening().Resumed
 		s.subscriber.Close()
 	}
 	sum.Reason = reason(why, sum.Begun)
