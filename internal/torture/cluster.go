@@ -1,7 +1,9 @@
 package torture
 
 import (
+	"cmp"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -33,6 +35,7 @@ type Cluster struct {
 	t       testing.TB
 	options Options
 	url     string // of the store
+	writers int    // hubs that have been given one
 }
 
 // Start starts a cluster and returns when all of it works.
@@ -57,9 +60,18 @@ func Start(t testing.TB, o Options) *Cluster {
 // startHub starts one more hub, of which the balancer does not know.
 func (c *Cluster) startHub() *Hub {
 	c.t.Helper()
-	h := newHub(c.t, c.options.Program, c.url, c.options.Env, c.options.Store == Alone)
+	env := append([]string{"HUB_WRITER=" + c.writer()}, c.options.Env...)
+	h := newHub(c.t, c.options.Program, c.url, env, c.options.Store == Alone)
 	h.Start()
 	return h
+}
+
+// writer returns what the next hub writes streams with: HUB_WRITER, or else one or
+// the other in turn, so that clients come from each to each.
+func (c *Cluster) writer() string {
+	c.writers++
+	turns := []string{"portable", "auto"}
+	return cmp.Or(os.Getenv("HUB_WRITER"), turns[c.writers%len(turns)])
 }
 
 // Ready reports whether all hubs are ready.
