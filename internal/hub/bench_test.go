@@ -2,7 +2,9 @@ package hub_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +14,15 @@ import (
 	"tickertape/internal/membus"
 )
 
-// BenchmarkTake hands one event out to 1,000 subscribers of its topic.
+// BenchmarkTake hands an event out to each of 1,000 subscribers: the same one
+// of one topic, or one each of as many topics.
 func BenchmarkTake(b *testing.B) {
+	for _, topics := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("topics=%d", topics), func(b *testing.B) { benchmarkTake(b, topics) })
+	}
+}
+
+func benchmarkTake(b *testing.B, topics int) {
 	bus := membus.New(membus.Options{})
 	h := hub.New(bus, hub.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -23,8 +32,11 @@ func BenchmarkTake(b *testing.B) {
 	<-h.Ready()
 	var w bell
 	subscribers := make([]*hub.Subscriber, 1000)
+	messages := make([]event.Message, topics)
 	for i := range subscribers {
-		s, err := h.Subscribe(hub.Request{Topics: []event.Topic{"news"}, Chunked: true}, &w)
+		topic := event.Topic(fmt.Sprint("topic.", i%topics))
+		messages[i%topics] = event.Message{Topic: topic, Data: event.Data{Text: strings.Repeat("x", 128)}}
+		s, err := h.Subscribe(hub.Request{Topics: []event.Topic{topic}, Chunked: true}, &w)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -32,14 +44,15 @@ func BenchmarkTake(b *testing.B) {
 		s.Take(nil, 1<<20)
 		subscribers[i] = s
 	}
-	message := []event.Message{{Topic: "news", Data: event.Data{Text: strings.Repeat("x", 128)}}}
 	blocks := make([][]byte, 0, 10)
 	b.ReportAllocs()
 	var took time.Duration
 	woken := int32(0)
 	for b.Loop() {
-		if _, err := bus.Publish(ctx, message); err != nil {
-			b.Fatal(err)
+		for batch := range slices.Chunk(messages, event.MaxBatch) {
+			if _, err := bus.Publish(ctx, batch); err != nil {
+				b.Fatal(err)
+			}
 		}
 		for woken += int32(len(subscribers)); w.rings.Load() < woken; {
 			runtime.Gosched()

@@ -57,16 +57,22 @@ func (f *frame) size() int { return 400 + 2*len(f.event.Data.Text) }
 func (f *frame) encoded(form Form) *encoding {
 	e := &f.forms[form]
 	e.once.Do(func() {
-		block := sse.AppendID(make([]byte, 0, event.MaxCursor+len(f.event.Name)+len(f.event.Data.Text)+64), f.event.Cursor().String())
-		id := len(block)
+		// The block comes first, behind some room, for the chunk's head says how
+		// long it is.
+		const room = chunkRoom - len(sse.ChunkEnd)
+		b := make([]byte, room, event.MaxCursor+len(f.event.Name)+len(f.event.Data.Text)+64)
+		b = sse.AppendID(b, f.event.Cursor().String())
+		body := len(b)
 		if form == Envelope && f.event.End == "" {
-			block = sse.AppendEvent(block, "", f.envelope())
+			b = sse.AppendEvent(b, "", f.envelope())
 		} else {
-			block = sse.AppendEvent(block, f.event.Name, f.event.Data.Text)
+			b = sse.AppendEvent(b, f.event.Name, f.event.Data.Text)
 		}
-		e.chunk = sse.AppendChunk(make([]byte, 0, len(block)+chunkRoom), block)
-		e.block = int32(len(e.chunk) - len(sse.ChunkEnd) - len(block))
-		e.body = e.block + int32(id)
+		var space [room]byte
+		head := sse.AppendChunkHead(space[:0], len(b)-room)
+		begin := room - copy(b[room-len(head):], head)
+		e.chunk = append(b, sse.ChunkEnd...)[begin:]
+		e.block, e.body = int32(len(head)), int32(body-begin)
 	})
 	return e
 }

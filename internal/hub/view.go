@@ -142,9 +142,19 @@ func (l *log) shared(fits func(*page) bool) *page {
 	return nil
 }
 
-// behind returns the frames behind p.
+// behind returns the frames behind p. Most come from close to the end, so it looks
+// there first, in steps that double.
 func behind(frames []*frame, p event.Position) []*frame {
-	return frames[sort.Search(len(frames), func(i int) bool { return frames[i].position().After(p) }):]
+	low, high := 0, len(frames)
+	for step := 1; low < high; step *= 2 {
+		at := max(len(frames)-step, 0)
+		if !frames[at].position().After(p) {
+			low = at + 1
+			break
+		}
+		high = at
+	}
+	return frames[low+sort.Search(high-low, func(i int) bool { return frames[low+i].position().After(p) }):]
 }
 
 // mayHaveTables reports whether the topic is a table, or the selector may match one.
