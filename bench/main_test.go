@@ -100,10 +100,10 @@ func TestInterrupt(t *testing.T) {
 // await waits until a program of the folder runs, and returns its file.
 func await(t *testing.T, folder string) string {
 	t.Helper()
-	for {
+	for end := time.Now().Add(time.Minute); ; {
 		files, err := filepath.Glob(filepath.Join(folder, "*", "floor"))
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("%v, %v", files, err)
 		}
 		if len(files) == 1 && running(t, files[0]) {
 			return files[0]

@@ -114,10 +114,10 @@ func TestForeignServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for {
+	for end := time.Now().Add(time.Minute); ; {
 		u, err := s.Usage()
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("%+v, %v", u, err)
 		}
 		if u.CPU >= 50*time.Millisecond && u.PSS > 0 {
 			break
