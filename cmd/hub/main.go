@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"time"
@@ -86,9 +85,9 @@ func run(ctx context.Context, s settings, rules event.Rules, bus ownedBus, log *
 	if err := m.Watch(metrics.Node{Bus: bus.Bus, Hub: h, Streams: streams, Web: handler}); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler, ConnContext: stream.Tune, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	server := &http.Server{Handler: handler, ConnContext: stream.WithConn, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
-	listener, err := net.Listen("tcp", s.Addr)
+	listener, err := stream.Listen(ctx, s.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr (HUB_ADDR): %w", err)
 	}

@@ -61,7 +61,7 @@ func Start(t testing.TB, o Options) *Node {
 	if o.Web.Log == nil {
 		o.Web.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	listener, err := net.Listen("tcp", o.Addr)
+	listener, err := stream.Listen(context.Background(), o.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func Start(t testing.TB, o Options) *Node {
 	if n.Web, err = web.New(n.Hub, n.Bus, n.Streams, o.Web); err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: n.Web, ConnContext: stream.Tune, ConnState: n.track,
+	server := &http.Server{Handler: n.Web, ConnContext: stream.WithConn, ConnState: n.track,
 		ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -28,7 +28,7 @@ func BenchmarkFanOut(b *testing.B) {
 					all <- struct{}{}
 				}
 			}}
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			listener, err := stream.Listen(b.Context(), "127.0.0.1:0")
 			if err != nil {
 				b.Fatal(err)
 			}

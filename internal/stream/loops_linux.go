@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"errors"
+	"net"
 	"net/http"
 	"runtime"
 	"sync"
@@ -89,7 +90,7 @@ func (s *looped) Ended(why error) {
 // take gives the stream to a loop, and reports whether one can serve it. Then
 // net/http has forgotten the connection, and nothing is kept of the request.
 func (s *Server) take(w http.ResponseWriter, r *http.Request, q Request, ended func(Served)) bool {
-	conn := tuned(r)
+	conn := connOf(r)
 	if conn == nil || s.options.Writer == Portable || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || r.ContentLength != 0 {
 		return false
 	}
@@ -124,6 +125,13 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, q Request, ended f
 	}
 	l.Add(&stream.conn, fd, stream)
 	return true
+}
+
+// connOf returns the connection of a request, or nil if it has not come by
+// WithConn, or is not one of plain TCP.
+func connOf(r *http.Request) *net.TCPConn {
+	c, _ := r.Context().Value(connKey{}).(*net.TCPConn)
+	return c
 }
 
 // head returns what stands before the body of the answer.

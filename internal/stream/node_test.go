@@ -69,7 +69,7 @@ func start(t *testing.T, o stream.Options, f func(*node)) {
 
 // startLoop runs f with a node whose streams a loop writes.
 func startLoop(t testing.TB, o stream.Options, f func(*node)) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := stream.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func (n *node) run(l net.Listener, o stream.Options, f func(*node)) {
 	n.bus, n.ended = membus.New(membus.Options{Retention: event.Retention{Messages: kept}}), make(chan error, 100)
 	n.hub = hub.New(n.bus, hub.Options{LogFrames: kept, LogBytes: 16 << 20, PagesBytes: 1 << 20})
 	n.streams = stream.NewServer(n.hub, o)
-	server := &http.Server{ConnContext: stream.Tune, Handler: http.HandlerFunc(n.serve)}
+	server := &http.Server{ConnContext: stream.WithConn, Handler: http.HandlerFunc(n.serve)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = n.hub.Run(ctx) })
