@@ -24,6 +24,7 @@ type loops struct {
 	all    []*loop.Loop
 	next   int
 	closed bool
+	ends   ends
 }
 
 // pick returns the loop whose turn it is to get a stream, or nil.
@@ -57,12 +58,14 @@ func (l *loops) wake() { l.each((*loop.Loop).WakeAll) }
 
 func (l *loops) cut() { l.each((*loop.Loop).Cut) }
 
-// close ends the loops, and cuts off what streams they still have.
+// close ends the loops, and cuts off what streams they still have. It returns when
+// their ends have been told.
 func (l *loops) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
 	l.each((*loop.Loop).Close)
+	l.ends.wait()
 }
 
 // looped is a stream that a loop writes. What a wake looks at lies where the
@@ -75,16 +78,16 @@ type looped struct {
 // Wake implements hub.Waker.
 func (s *looped) Wake(*hub.Subscriber) { s.conn.Wake() }
 
-// Ended implements loop.Source. What is left to do takes locks and writes a
-// line, so it is not done on the loop's time. Server.Close waits for it.
-func (s *looped) Ended(why error) {
+// Ended implements loop.Source. Server.Close waits for what becomes of it.
+func (s *looped) Ended(why error) { s.server.loops.ends.add(ending{s, why}) }
+
+// finish does what is left to do once the connection is closed.
+func (s *looped) finish(why error) {
+	defer s.server.leave()
 	if errors.Is(why, loop.ErrStalled) {
 		why = ErrStalled
 	}
-	go func() {
-		defer s.server.leave()
-		s.end(why)
-	}()
+	s.end(why)
 }
 
 // take gives the stream to a loop, and reports whether one can serve it. Then

@@ -36,6 +36,7 @@ type node struct {
 	addr    string
 	dial    func() net.Conn
 	ended   chan error // why each stream ended
+	hold    sync.Mutex // whoever has it holds up those who tell that
 	count   atomic.Int64
 	// second is how long a second is: where the clock is a real one, an
 	// hundredth of one.
@@ -120,6 +121,8 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 
 // tell keeps why a stream ended, if there is room.
 func (n *node) tell(s stream.Served) {
+	n.hold.Lock()
+	defer n.hold.Unlock()
 	select {
 	case n.ended <- s.Err:
 	default:
