@@ -139,11 +139,11 @@ func connOf(r *http.Request) *net.TCPConn {
 
 // head returns what stands before the body of the answer.
 func head(h http.Header) []byte {
-	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	h.Set("Transfer-Encoding", "chunked")
-	h.Set("Connection", "close") // behind a stream comes nothing
-	b := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
-	_ = h.Write(b) // to a buffer: cannot fail
+	b := bytes.NewBuffer(make([]byte, 0, 512))
+	b.WriteString("HTTP/1.1 200 OK\r\nDate: ")
+	b.Write(time.Now().UTC().AppendFormat(b.AvailableBuffer(), http.TimeFormat))
+	b.WriteString("\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n") // behind a stream comes nothing
+	_ = h.Write(b)                                                           // to a buffer: cannot fail
 	b.WriteString("\r\n")
 	return b.Bytes()
 }
