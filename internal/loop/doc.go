@@ -21,7 +21,7 @@
 //
 // # The life of a connection
 //
-// Duplicate makes a descriptor of its own of a net.Conn, which is then closed;
+// Duplicate makes a descriptor of its own of a net.Conn, which has no more to say;
 // Add gives it to a loop, whose writer has the epoll watch it and calls the
 // source's Next. What that brings leaves in one system call, straight from
 // where it lies. Then, until somebody wakes the connection or its time has come,
@@ -48,8 +48,9 @@
 // know for none of its business. Still, a number that is closed is given out
 // again at once. So:
 //
-//   - A descriptor has one owner at a time. The net.Conn that it came from is
-//     closed before the loop gets it, which takes it out of the runtime's epoll.
+//   - A descriptor has one owner, and the loop's is its own. That of the net.Conn
+//     it came from is closed by who has that, without a word, which takes it out
+//     of the runtime's epoll.
 //   - The writer alone writes to it and closes it, so it never writes to a
 //     number that is somebody else's by then.
 //   - What the epoll tells names a connection by its place in a table and by

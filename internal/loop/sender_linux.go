@@ -68,9 +68,9 @@ func behind(blocks [][]byte, n int) [][]byte {
 	return blocks
 }
 
-// Duplicate returns another descriptor of the connection's socket, for Add. Then
-// the connection itself is to be closed, without a word: what it did not read, it
-// must not have in a buffer.
+// Duplicate returns another descriptor of the connection's socket, for Add. From
+// then on nobody may write to the connection itself, and it is to be closed soon.
+// What it has read, the loop does not hear of.
 func Duplicate(c syscall.Conn) (fd int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {

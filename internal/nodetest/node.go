@@ -128,7 +128,7 @@ func (n *Node) track(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		n.conns[c] = struct{}{}
-	case http.StateClosed, http.StateHijacked:
+	case http.StateClosed:
 		delete(n.conns, c)
 	}
 }

@@ -68,6 +68,7 @@ func TestRequestsInARow(t *testing.T) {
 		for _, more := range []string{"x", request, strings.Repeat("y", 100_000)} {
 			conn := n.dial()
 			_, _ = io.WriteString(conn, request+more) // it may be cut off before all is sent
+			_ = conn.(*net.TCPConn).CloseWrite()
 			if why := <-n.ended; !errors.Is(why, loop.ErrTalked) && !errors.Is(why, loop.ErrLeft) && !errors.Is(why, syscall.ECONNRESET) {
 				t.Errorf("it ended with %v", why)
 			}

@@ -90,8 +90,11 @@ func (s *looped) finish(why error) {
 	s.end(why)
 }
 
-// take gives the stream to a loop, and reports whether one can serve it. Then
-// net/http has forgotten the connection, and nothing is kept of the request.
+// take gives the stream to a loop, and reports whether one can serve it. Then the
+// response is to be aborted: net/http, which has written nothing, closes its
+// descriptor of the socket and keeps its buffers for the next connection. One that
+// is hijacked would take them along. Nothing is kept of the request, nor of what
+// net/http has read behind it.
 func (s *Server) take(w http.ResponseWriter, r *http.Request, q Request, ended func(Served)) bool {
 	conn := connOf(r)
 	if conn == nil || s.options.Writer == Portable || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || r.ContentLength != 0 {
@@ -112,20 +115,8 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, q Request, ended f
 		_ = unix.Close(fd)
 		return false
 	}
-	hijacked, buffer, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		stream.subscriber.Close()
-		_ = unix.Close(fd)
-		return false
-	}
-	_ = hijacked.Close() // the socket lives on
 	stream.start()
 	stream.head = head(w.Header())
-	if buffer.Reader.Buffered() > 0 {
-		_ = unix.Close(fd)
-		stream.Ended(loop.ErrTalked)
-		return true
-	}
 	l.Add(&stream.conn, fd, stream)
 	return true
 }

@@ -101,10 +101,10 @@ var (
 // 200, also for a request that cannot be served now, which gets nothing but the
 // advice when to come back: on any other status a browser gives up for good.
 //
-// If Serve says so, the caller must abort the response (http.ErrAbortHandler), so
-// that it ends without the terminating chunk: a client that reads the stream by
-// fetch takes a clean end for the end of everything, an aborted one for a reason
-// to come back.
+// If Serve says so, the caller must abort the response (http.ErrAbortHandler):
+// either a loop has the stream, or it shall end without the terminating chunk. A
+// client that reads the stream by fetch takes a clean end for the end of
+// everything, an aborted one for a reason to come back.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended func(Served)) (abort bool) {
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
@@ -112,7 +112,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended 
 	header.Set("X-Accel-Buffering", "no")
 	err := s.enter()
 	if err == nil && s.take(w, r, q, ended) {
-		return false
+		return true
 	}
 	h := &handler{writer: w, control: http.NewResponseController(w), awake: make(chan struct{}, 1)}
 	h.prepare(s, q, ended)

@@ -1,10 +1,8 @@
 package web
 
 import (
-	"bufio"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -95,15 +93,6 @@ func firstTopics(q stream.Request) (names []string) {
 type streamWriter struct {
 	http.ResponseWriter
 	behind http.ResponseWriter
-}
-
-// Hijack implements http.Hijacker: Gin, too, has to hear that the answer is no
-// business of its own any more.
-func (w streamWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if h, ok := w.ResponseWriter.(http.Hijacker); ok {
-		return h.Hijack()
-	}
-	return nil, nil, http.ErrNotSupported
 }
 
 // Unwrap is for http.ResponseController.
