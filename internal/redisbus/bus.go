@@ -128,9 +128,10 @@ func (b *Bus) Publish(ctx context.Context, messages []event.Message) ([]event.Re
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(publishTime)
+		bounded, cancel := context.WithDeadline(ctx, deadline)
+		defer cancel()
+		ctx = bounded
 	}
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
 	o := b.lane.do(ctx, newGroup(messages, nil, deadline))
 	return o.receipts, o.err
 }

@@ -25,7 +25,7 @@ var rawTypes = [...]string{"", "text/plain", "application/octet-stream", "applic
 // bodyKindOf tells the bodies apart. With an error it still says which kind
 // was meant.
 func bodyKindOf(h http.Header) (bodyKind, error) {
-	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	media, params, err := mediaOf(h)
 	kind := kindOf(media)
 	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return kind, errEncoding
@@ -40,6 +40,16 @@ func bodyKindOf(h http.Header) (bodyKind, error) {
 		return kind, hinted{errMediaType, "use application/json, application/x-ndjson or text/event-stream, or text/plain for a raw body"}
 	}
 	return kind, nil
+}
+
+// mediaOf reads a request's media type. What says it as this package does needs no
+// parsing.
+func mediaOf(h http.Header) (media string, params map[string]string, err error) {
+	text := h.Get("Content-Type")
+	if kindOf(text) != unknownBody && text != "" {
+		return text, nil, nil
+	}
+	return mime.ParseMediaType(text)
 }
 
 func kindOf(media string) bodyKind {

@@ -20,6 +20,8 @@ import (
 const (
 	// maxBody is the most bytes of a JSON body. A raw one is data alone.
 	maxBody = 4 << 20
+	// shortBody is the length up to which a body may have its room before it is there.
+	shortBody = 4 << 10
 	// bodyTime is how long a body may take to arrive.
 	bodyTime = 30 * time.Second
 	// busTime is how long the bus may take for a request.
@@ -78,15 +80,15 @@ func (s *Server) publish(c *gin.Context) {
 		s.failPublish(c, err)
 		return
 	}
+	if !batch {
+		c.JSON(http.StatusOK, newReceipt(receipts[0]))
+		return
+	}
 	results := make([]receipt, len(receipts))
 	for i, r := range receipts {
 		results[i] = newReceipt(r)
 	}
-	if batch {
-		c.JSON(http.StatusOK, batchReceipt{results})
-		return
-	}
-	c.JSON(http.StatusOK, results[0])
+	c.JSON(http.StatusOK, batchReceipt{results})
 }
 
 // decode reads the request's messages and reports whether they are a batch.
@@ -192,7 +194,7 @@ func decodeOne(body []byte, d event.Defaults, isJSON bool) (event.Message, error
 }
 
 func readBody(c *gin.Context, limit int64, tooLarge error) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	body, err := readAll(c, limit)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge
 	}
@@ -201,6 +203,17 @@ func readBody(c *gin.Context, limit int64, tooLarge error) ([]byte, error) {
 	}
 	c.Writer.Header().Del("Connection") // see boundBody
 	return body, nil
+}
+
+// readAll reads a body to its end, a short one straight into room for just that.
+// What is said to be longer gets its room as it comes.
+func readAll(c *gin.Context, limit int64) ([]byte, error) {
+	if length := c.Request.ContentLength; 0 <= length && length <= min(limit, shortBody) {
+		body := make([]byte, length)
+		_, err := io.ReadFull(c.Request.Body, body)
+		return body, err
+	}
+	return io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 }
 
 // parseQuery reads a query strictly: a part that cannot be decoded is an

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"mime"
 	"net/http"
 	"slices"
 	"sync"
@@ -135,7 +134,7 @@ func outcomeOf(err error) string {
 
 // bodyOf names the kind of a request's body.
 func bodyOf(h http.Header) string {
-	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	media, _, err := mediaOf(h)
 	switch {
 	case err != nil && h.Get("Content-Type") != "":
 		return BodyOther
