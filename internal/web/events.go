@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -58,7 +59,8 @@ func (s *Server) lineOf(r *http.Request, q stream.Request) func(stream.Served) {
 			s.logAway(served.Reason)
 			return
 		}
-		s.log.Info("stream ended", slog.String("stream", uuid.NewString()), slog.String("remote", remote),
+		s.log.LogAttrs(context.Background(), slog.LevelInfo, "stream ended",
+			slog.String("stream", uuid.NewString()), slog.String("remote", remote),
 			slog.Int("topics", topics), slog.Any("first_topics", first),
 			slog.Bool("resumed", served.Resumed), slog.String("lasted", served.Time.Round(time.Millisecond).String()),
 			slog.Uint64("events", served.Events), slog.Uint64("bytes", served.Bytes), slog.Uint64("gaps", served.Gaps),
