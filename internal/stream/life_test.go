@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,10 @@ func TestSlowClientIsServed(t *testing.T) {
 		messages, pause := 1, 12*time.Second
 		if !n.exact {
 			messages, pause = 30, 5*time.Millisecond // more than the kernel holds
+			// Else the client's kernel says only every 400 KB that it has room again.
+			if err := c.conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+				t.Fatal(err)
+			}
 		}
 		long := strings.Repeat("x", 100_000)
 		for range messages {
