@@ -72,7 +72,7 @@ func (s *Subscriber) resume(text string, mark *watermark) {
 		// Until the client has the notice of its loss, its cursor stays
 		// one that leads here again.
 		s.opening.ID = event.Cursor{Epoch: event.Epoch{Store: mark.clock.Epoch.Store}}.String()
-		s.lose(mark.clock, mark.clock.Position, event.BadCursor)
+		s.lose(mark.clock, mark.clock.Position, lost{reason: event.BadCursor})
 		s.epochs = mark.epochs
 		return
 	}

@@ -50,17 +50,25 @@ type Subscriber struct {
 	epochs *event.Clock // as it was when the cursor came to its epoch; nil: it is a client's
 	taken  Taken
 
-	// lost says that everything before the cursor is to be reported as
-	// lost, for this reason, before anything else.
-	lost  event.Reason
-	after *string // the client's cursor then
-
-	uncut event.Cursor                   // what the cursor was before an epoch cut it back to cutTo;
-	cutTo event.Position                 // it still is for the client while the cursor stands there
+	lost  *lost                          // to be reported before anything else
+	cut   *cut                           // the last one of the cursor
 	clock atomic.Pointer[event.Clock]    // what settles the cursor, from a reader
 	told  map[event.Topic]event.Position // holes that end up to here have been told
 
 	opening Opening
+}
+
+// lost says that everything before a cursor is.
+type lost struct {
+	reason event.Reason
+	after  *string // the client's cursor then; nil: it was unreadable
+}
+
+// cut is what a cursor was before an epoch cut it back to a position. It still is
+// that for the client while the cursor stands there.
+type cut struct {
+	from event.Cursor
+	to   event.Position
 }
 
 // source is one topic of a subscriber, or all that a selector matches.
@@ -157,7 +165,7 @@ func (s *Subscriber) follow(now *watermark) {
 		return
 	}
 	if s.isCut() {
-		s.cursor, s.epochs = s.uncut, nil
+		s.cursor, s.epochs = s.cut.from, nil
 	}
 	if _, known := now.clock.Ended[s.cursor.Epoch]; !known && s.epochs != nil {
 		if of := s.epochs.EpochOf(s.cursor.Position); of != s.cursor.Epoch {
@@ -174,7 +182,7 @@ func (s *Subscriber) follow(now *watermark) {
 // middle of an opening replay, the place where the stream opened counts too.
 func (s *Subscriber) name(c event.Cursor) string {
 	if c == s.cursor && s.isCut() { // never that of a gap to come
-		c = s.uncut
+		c = s.cut.from
 	} else if s.epochs != nil {
 		c.Epoch = s.epochs.EpochOf(event.Latest(c.Position, c.Opened))
 	}
@@ -186,8 +194,7 @@ func (s *Subscriber) judge(clock event.Clock) {
 	position, reason := clock.Resolve(s.cursor)
 	if reason != "" {
 		text := s.name(s.cursor)
-		s.after = &text
-		s.lose(clock, position, reason)
+		s.lose(clock, position, lost{reason, &text})
 		return
 	}
 	// A made-up cursor must not have opened at a place that the store has yet
@@ -198,7 +205,7 @@ func (s *Subscriber) judge(clock event.Clock) {
 		end = clock.Ended[s.cursor.Epoch]
 	}
 	if s.cursor.Position.After(position) {
-		s.uncut, s.cutTo = s.cursor, position
+		s.cut = &cut{s.cursor, position}
 	}
 	s.clip(end)
 	s.cursor.Position, s.cursor.Epoch = position, clock.Epoch
@@ -207,7 +214,7 @@ func (s *Subscriber) judge(clock event.Clock) {
 // isCut reports whether the client had more than the present epoch has, and the
 // stream still stands where that has cut it back to.
 func (s *Subscriber) isCut() bool {
-	return !s.uncut.Position.IsZero() && s.cursor.Position == s.cutTo
+	return s.cut != nil && s.cursor.Position == s.cut.to
 }
 
 // clip has nothing count that is known of places behind the end of an epoch:
@@ -224,9 +231,9 @@ func (s *Subscriber) clip(end event.Position) {
 }
 
 // lose gives up what the client has seen: it goes on from position.
-func (s *Subscriber) lose(clock event.Clock, position event.Position, reason event.Reason) {
-	s.cursor, s.uncut = event.Cursor{Epoch: clock.Epoch, Position: position}, event.Cursor{}
-	s.lost = reason
+func (s *Subscriber) lose(clock event.Clock, position event.Position, what lost) {
+	s.cursor, s.cut = event.Cursor{Epoch: clock.Epoch, Position: position}, nil
+	s.lost = &what
 	s.settled = true
 	for i := range s.sources {
 		src := &s.sources[i]
@@ -241,7 +248,7 @@ func (s *Subscriber) Opening() Opening { return s.opening }
 // Cursor returns the cursor of a client that has everything that Take has
 // returned so far.
 func (s *Subscriber) Cursor() string {
-	if s.lost != "" || !s.settled {
+	if s.lost != nil || !s.settled {
 		return s.opening.ID
 	}
 	return s.name(s.cursor)

@@ -38,12 +38,12 @@ func (s *Subscriber) Take(dst [][]byte, max int) ([][]byte, State) {
 	if !s.settled && !s.settle() {
 		return dst, Behind
 	}
-	if s.lost != "" {
+	if s.lost != nil {
 		return s.reportLost(dst), More
 	}
 	for {
 		mark := s.hub.mark.Load() // first; see the package comment
-		if s.follow(mark); s.lost != "" {
+		if s.follow(mark); s.lost != nil {
 			return s.reportLost(dst), More
 		}
 		var space [4]view
@@ -270,9 +270,9 @@ func (s *Subscriber) reportLost(dst [][]byte) [][]byte {
 	var gaps []GapNotice
 	for i := range s.sources {
 		if l := s.sources[i].log; !l.is(event.KindEphemeral) {
-			gaps = append(gaps, GapNotice{Topic: l.topic, Reason: s.lost, After: s.after, ResumedAt: s.cursor.String()})
+			gaps = append(gaps, GapNotice{Topic: l.topic, Reason: s.lost.reason, After: s.lost.after, ResumedAt: s.cursor.String()})
 		}
 	}
-	s.lost = ""
+	s.lost = nil
 	return s.appendGaps(dst, gaps, true)
 }
