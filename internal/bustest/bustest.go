@@ -62,6 +62,9 @@ func ofLogs() []promise {
 		{"ForgottenCannotBeExcluded", forgottenCannotBeExcluded},
 		{"TopicsAreListed", topicsAreListed},
 		{"EverythingComesBackAsItWas", everythingComesBackAsItWas},
+		{"BatchesReadAsSingles", batchesReadAsSingles},
+		{"BatchesAreKnownInPart", batchesAreKnownInPart},
+		{"BatchEnds", batchEnds},
 	}
 }
 

@@ -28,7 +28,7 @@ func ofEpochs() []Defect {
 		{
 			Name:  "losses-unannounced",
 			About: "losses are written down and not announced to streams that are past them",
-			Edits: []Edit{{storeLua, `  announce(at, prev, t.name, 'l', m.name, '', m.data)
+			Edits: []Edit{{storeLua, `  announce(at, prev, t.name, 1, encode('l', m.key, m.texts))
 `, ``}},
 			Cases: []string{"late-witness"},
 		},

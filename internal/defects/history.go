@@ -4,6 +4,7 @@ package defects
 
 const (
 	historyGo = "internal/redisbus/history.go"
+	partGo    = "internal/redisbus/part.go"
 	pieceGo   = "internal/redisbus/piece.go"
 	sweepLua  = "internal/redisbus/sweep.lua"
 )
@@ -36,10 +37,11 @@ func ofHistory() []Defect {
 			Name:  "history-unbounded",
 			About: "a read of the history goes on beyond the end of its range",
 			Edits: []Edit{
-				{pieceGo, `p.XRangeN(ctx, log, "("+after.String(), upto.String(), int64(count))`,
-					`p.XRangeN(ctx, log, "("+after.String(), "+", int64(count))`},
-				{pieceGo, `p.XRevRangeN(ctx, log, upto.String(), "("+after.String(), int64(count))`,
-					`p.XRevRangeN(ctx, log, "+", "("+after.String(), int64(count))`},
+				{partGo, `(entries, next *redis.XMessageSliceCmd) {
+`, `(entries, next *redis.XMessageSliceCmd) {
+	r.upto = event.Position{MS: 1 << 47}
+`},
+				{partGo, `end := slices.IndexFunc(events, func(e event.Event) bool { return e.Position.After(r.upto) })`, `end := -1`},
 			},
 			Cases: []string{"replays"},
 		},

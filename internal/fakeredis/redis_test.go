@@ -133,6 +133,7 @@ var forms = [][]func(*rapid.T) string{
 	{fixed("XRANGE"), stream, place, place}, {fixed("XRANGE"), stream, place, place, fixed("COUNT"), word("1", "2", "3", "x")},
 	{fixed("XREVRANGE"), stream, place, place}, {fixed("XREVRANGE"), stream, fixed("+"), fixed("-"), fixed("COUNT"), word("1", "2", "3", "x")},
 	{fixed("XTRIM"), stream, fixed("MAXLEN"), fixed("="), word("0", "1", "2", "x")},
+	{fixed("XTRIM"), stream, fixed("MINID"), fixed("="), at},
 	{fixed("ZADD"), zset, word("1", "2", "2.5", "x"), field}, {fixed("ZREM"), zset, field}, {fixed("ZSCORE"), zset, field}, {fixed("ZCARD"), zset},
 	{fixed("ZRANGE"), zset, low, high, fixed("BYSCORE")}, {fixed("ZRANGE"), zset, low, high, fixed("BYLEX")},
 	{fixed("ZRANGE"), zset, low, high, fixed("BYSCORE"), fixed("LIMIT"), count, count},

@@ -81,14 +81,30 @@ func streamLength(x *execution, args []string) any {
 	return int64(len(s.entries))
 }
 
-// streamTrim is XTRIM key MAXLEN = count.
+// streamTrim is XTRIM key MAXLEN = count, or XTRIM key MINID = id.
 func streamTrim(x *execution, args []string) any {
-	if len(args) != 5 || !strings.EqualFold(args[2], "MAXLEN") || args[3] != "=" {
+	if len(args) != 5 || args[3] != "=" {
 		return errSyntax
 	}
-	keep, valid := number(args[4])
-	if !valid || keep < 0 {
-		return errNumber
+	var over func(*stream) int
+	switch strings.ToUpper(args[2]) {
+	case "MAXLEN":
+		keep, valid := number(args[4])
+		if !valid || keep < 0 {
+			return errNumber
+		}
+		over = func(s *stream) int { return max(0, len(s.entries)-int(keep)) }
+	case "MINID":
+		least, valid := parseID(args[4], 0)
+		if !valid {
+			return errID
+		}
+		over = func(s *stream) int {
+			n, _ := slices.BinarySearchFunc(s.entries, least, func(e entry, at id) int { return e.id.compare(at) })
+			return n
+		}
+	default:
+		return errSyntax
 	}
 	s, of := lookup[*stream](x, args[1])
 	if !of {
@@ -97,7 +113,7 @@ func streamTrim(x *execution, args []string) any {
 	if s == nil {
 		return int64(0)
 	}
-	gone := max(0, len(s.entries)-int(keep))
+	gone := over(s)
 	s.entries = slices.Clone(s.entries[gone:])
 	return int64(gone)
 }

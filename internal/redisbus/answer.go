@@ -30,7 +30,7 @@ func (c *call) answer(store uint16, text string, known event.Clock) (answer, err
 	}
 	a.outcomes = make([]outcome, len(c.groups))
 	for i, g := range c.groups {
-		a.outcomes[i] = r.outcome(g, a.clock)
+		a.outcomes[i] = r.outcome(g, c.runs[i], a.clock)
 	}
 	if r.err != nil {
 		return answer{}, fmt.Errorf("%w: %.200q", r.err, text)
@@ -45,7 +45,7 @@ type answerReader struct {
 	err   error
 }
 
-func (r *answerReader) outcome(g *group, clock event.Clock) outcome {
+func (r *answerReader) outcome(g *group, runs []run, clock event.Clock) outcome {
 	switch verdict := r.next(); {
 	case verdict == "ok":
 	case verdict == "late":
@@ -56,8 +56,8 @@ func (r *answerReader) outcome(g *group, clock event.Clock) outcome {
 		return outcome{clock: clock, err: r.refusal(g, verdict)}
 	}
 	o := outcome{clock: clock, receipts: make([]event.Receipt, len(g.messages))}
-	for i, m := range g.messages {
-		o.receipts[i] = r.receipt(m.Topic, clock.Epoch)
+	for _, run := range runs {
+		r.receipts(o.receipts[run.from:run.upto], g.messages[run.from].Topic, clock.Epoch)
 	}
 	for range g.reports() {
 		r.next()
@@ -92,27 +92,54 @@ func (r *answerReader) refusal(g *group, verdict string) error {
 	return &event.ItemError{Index: i, Err: err}
 }
 
-// receipt reads "<position>", or of a duplicate "<epoch>@<position>", or "old"
-// where that is not known.
-func (r *answerReader) receipt(t event.Topic, epoch event.Epoch) event.Receipt {
+// receipts reads those of a run: "<position>" of the last message, or of a duplicate
+// "<epoch>@<position>", or "old" where that is not known; or
+// "<number>*<epoch>@<position>,<position>" if so many are known.
+func (r *answerReader) receipts(list []event.Receipt, t event.Topic, epoch event.Epoch) {
+	for i := range list {
+		list[i] = event.Receipt{Topic: t, Duplicate: true}
+	}
 	word := r.next()
 	if word == "old" {
-		return event.Receipt{Topic: t, Duplicate: true}
+		return
 	}
-	of, at, duplicate := strings.Cut(word, "@")
-	if !duplicate {
-		at = word
-	} else {
-		var err error
-		if epoch, err = parseEpoch(r.store, of); err != nil {
-			r.err = err
+	if number, rest, partly := strings.Cut(word, "*"); partly {
+		n, err := strconv.Atoi(number)
+		known, fresh, both := strings.Cut(rest, ",")
+		if err != nil || n < 1 || n >= len(list) || !both {
+			r.err = errAnswer
+			return
 		}
+		r.place(&list[n-1], known)
+		list, word = list[n:], fresh
+	}
+	if strings.Contains(word, "@") {
+		r.place(&list[len(list)-1], word)
+		return
+	}
+	last, err := event.ParsePosition(word)
+	if err != nil || last.Seq < uint64(len(list)-1) {
+		r.err = errAnswer
+		return
+	}
+	for i := range list {
+		p := event.Position{MS: last.MS, Seq: last.Seq - uint64(len(list)-1-i)}
+		list[i] = event.Receipt{Topic: t, Cursor: event.Cursor{Epoch: epoch, Position: p}}
+	}
+}
+
+// place reads where a duplicate's first one stands: "<epoch>@<position>".
+func (r *answerReader) place(to *event.Receipt, word string) {
+	of, at, _ := strings.Cut(word, "@")
+	epoch, err := parseEpoch(r.store, of)
+	if err != nil {
+		r.err = err
 	}
 	p, err := event.ParsePosition(at)
 	if err != nil {
 		r.err = errAnswer
 	}
-	return event.Receipt{Topic: t, Cursor: event.Cursor{Epoch: epoch, Position: p}, Duplicate: duplicate}
+	to.Cursor = event.Cursor{Epoch: epoch, Position: p}
 }
 
 func (r *answerReader) next() string {

@@ -28,8 +28,8 @@ type outcome struct {
 
 func newGroup(messages []event.Message, losses []loss, deadline time.Time) *group {
 	g := &group{messages: messages, losses: losses, deadline: deadline, done: make(chan outcome, 1)}
-	for _, m := range messages {
-		g.size += len(m.Data.Text) + len(m.Name) + len(m.Key) + len(m.Topic)
+	for i := range messages {
+		g.size += bytesOf(&messages[i]) + len(messages[i].Topic)
 	}
 	return g
 }
@@ -57,9 +57,18 @@ func (g *group) follows() string {
 type call struct {
 	number int64
 	groups []*group
+	runs   [][]run     // of each group
 	known  event.Clock // when it was sent
 	sent   time.Time   // by Redis' clock, as it was known then
 	taken  time.Time   // the same, once there is an answer
+}
+
+func newCall(number int64, groups []*group, known event.Clock, rules event.Rules) *call {
+	c := &call{number: number, groups: groups, known: known, runs: make([][]run, len(groups))}
+	for i, g := range groups {
+		c.runs[i] = runs(rules, g.messages)
+	}
+	return c
 }
 
 // arguments are the KEYS and ARGV of a script. publish/1_call.lua says what they mean.
@@ -85,18 +94,17 @@ func (c *call) arguments(l *lane, s *session) arguments {
 		c.topic(&a, k, o.Rules, t)
 	}
 	more := moreKeys{before: len(a.keys), seqs: map[scope]int{}}
-	for _, g := range c.groups {
-		a.args = append(a.args, g.count(), s.inRedis(g.deadline).UnixMilli(), g.follows())
-		for _, m := range g.messages {
-			a.args = append(a.args, topics[m.Topic], messageKind(m), m.Name, m.Key, m.Data.Text, outlook(m))
-			more.once(&a, k, m)
-			more.seq(&a, k, m)
+	var texts []byte
+	for i, g := range c.groups {
+		a.args = append(a.args, len(c.runs[i])+g.reports(), s.inRedis(g.deadline).UnixMilli(), g.follows())
+		for _, r := range c.runs[i] {
+			texts = more.run(&a, k, topics, g.messages[r.from:r.upto], r, texts)
 		}
 		for _, x := range g.losses {
-			a.args = append(a.args, topics[x.topic], lossKind, formatEpoch(x.epoch), "", x.position.String(), "", 0, 0)
+			a.args = append(a.args, topics[x.topic], lossKind, 1, x.position.String(), formatEpoch(x.epoch), 0, "", 0, 0)
 		}
 		for _, x := range g.lapses {
-			a.args = append(a.args, topics[x.topic], lapseKind, "", "", "", string(event.ProducerLost)+"/0", 0, 0)
+			a.args = append(a.args, topics[x.topic], lapseKind, 1, "", "", 0, string(event.ProducerLost)+"/0", 0, 0)
 		}
 	}
 	return a
@@ -116,19 +124,20 @@ func (c *call) topic(a *arguments, k keys, rules event.Rules, t event.Topic) {
 	a.args = append(a.args, string(t), mark, rule.Keys)
 }
 
-func messageKind(m event.Message) string {
-	switch {
-	case m.EndOnly:
-		return endKind
-	case m.Data.JSON:
-		return jsonKind
+// bytesOf returns how many bytes a message's texts have.
+func bytesOf(m *event.Message) int { return len(m.Name) + len(m.Key) + len(m.Data.Text) }
+
+// sizeOf returns what a message takes of a table; what deletes takes nothing.
+func sizeOf(m *event.Message) int {
+	if m.Data.IsNull() {
+		return 0
 	}
-	return textKind
+	return bytesOf(m)
 }
 
 // outlook returns what a message says of how its topic goes on, as the script has
 // it.
-func outlook(m event.Message) string {
+func outlook(m *event.Message) string {
 	if m.End == "" && m.Lease == 0 {
 		return ""
 	}
@@ -148,12 +157,32 @@ type scope struct {
 	producer string
 }
 
+// run adds a run of these messages. The texts of the ones before may stand in front of
+// theirs.
+func (x moreKeys) run(a *arguments, k keys, topics map[event.Topic]int, messages []event.Message, r run, texts []byte) []byte {
+	from := len(texts)
+	last := &messages[len(messages)-1]
+	if !last.EndOnly {
+		for i := range messages {
+			texts = appendMessage(texts, r.mark, &messages[i])
+		}
+	}
+	a.args = append(a.args, topics[last.Topic], r.kind(last), len(messages), texts[from:len(texts):len(texts)])
+	if r.plain {
+		return texts
+	}
+	a.args = append(a.args, last.Key, sizeOf(last), outlook(last))
+	x.once(a, k, last)
+	x.seq(a, k, last)
+	return texts
+}
+
 func (x moreKeys) add(a *arguments, key string) (number int) {
 	a.keys = append(a.keys, key)
 	return len(a.keys) - x.before
 }
 
-func (x moreKeys) once(a *arguments, k keys, m event.Message) {
+func (x moreKeys) once(a *arguments, k keys, m *event.Message) {
 	if m.IdempotencyKey == "" {
 		a.args = append(a.args, 0)
 		return
@@ -162,7 +191,7 @@ func (x moreKeys) once(a *arguments, k keys, m event.Message) {
 	a.args = append(a.args, x.add(a, k.once(m.Topic, m.IdempotencyKey)), digest[:])
 }
 
-func (x moreKeys) seq(a *arguments, k keys, m event.Message) {
+func (x moreKeys) seq(a *arguments, k keys, m *event.Message) {
 	if m.Producer == "" {
 		a.args = append(a.args, 0)
 		return
@@ -183,9 +212,9 @@ func (c *call) topics() (numbers map[event.Topic]int, names []event.Topic) {
 			numbers[t] = len(names)
 		}
 	}
-	for _, g := range c.groups {
-		for _, m := range g.messages {
-			add(m.Topic)
+	for i, g := range c.groups {
+		for _, r := range c.runs[i] {
+			add(g.messages[r.from].Topic)
 		}
 		for _, x := range g.losses {
 			add(x.topic)

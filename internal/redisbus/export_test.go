@@ -19,7 +19,7 @@ func ParseAnnouncement(text string) (event.Stretch, event.Position, error) {
 
 // ParseAnswer reads the answer to a call of one group with these messages.
 func ParseAnswer(messages []event.Message, answer string) ([]event.Receipt, event.Clock, error) {
-	c := call{groups: []*group{{messages: messages}}}
+	c := newCall(1, []*group{{messages: messages}}, event.Clock{}, nil)
 	a, err := c.answer(1, answer, event.Clock{})
 	if err != nil {
 		return nil, event.Clock{}, err
@@ -28,16 +28,12 @@ func ParseAnswer(messages []event.Message, answer string) ([]event.Receipt, even
 }
 
 // ParseEntry reads an entry of a topic's log.
-func ParseEntry(id string, fields ...string) (event.Event, error) {
+func ParseEntry(id string, fields ...string) ([]event.Event, error) {
 	values := map[string]any{}
 	for i := 1; i < len(fields); i += 2 {
 		values[fields[i-1]] = fields[i]
 	}
-	list, err := parseEntries("a", []redis.XMessage{{ID: id, Values: values}})
-	if err != nil {
-		return event.Event{}, err
-	}
-	return list[0], nil
+	return parseEntries("a", []redis.XMessage{{ID: id, Values: values}}, event.Position{})
 }
 
 // Explain words what went wrong between the bus and Redis.

@@ -17,17 +17,21 @@ func netstrings(parts ...string) string {
 	return b.String()
 }
 
+// said is a message as packs have it.
+func said(flags, name, key, data string) string { return netstrings(flags, name, key, data) }
+
 // FuzzParseAnnouncement reads announcements. What is taken is in order, and
 // lies within the announcement.
 func FuzzParseAnnouncement(f *testing.F) {
 	head := []string{"1.7", "run", "lane", "3", "5-0", "9-1"}
 	f.Add(netstrings(append(head, "0")...))
-	f.Add(netstrings(append(head, "2", "6-0", "0-0", "a", "t", "name", "key", "da:ta", "9-1", "6-0", "a", "l", "1.6", "", "3-3")...))
-	f.Add(netstrings(append(head, "3", "6-0", "0-0", "a", "jk", "name", "key", "null", "7-0", "6-0", "a", "ek", "", "", "failed", "9-1", "0-0", "b", "tx", "", "", "x")...))
-	f.Add(netstrings(append(head, "1", "6-0", "0-0", "a", "t?", "", "", "of no kind")...))
-	f.Add(netstrings(append(head, "1", "6-0", "0-0", "a", "j", "", "", `{"a":1}`)...))
-	f.Add(netstrings(append(head, "1", "4-0", "0-0", "a", "t", "", "", "before the beginning")...))
-	f.Add(netstrings(append(head, "2", "6-0", "0-0", "a", "l", "1.6", "", "3-3", "9-1", "6-0", "a", "t", "", "", "behind a loss")...))
+	f.Add(netstrings(append(head, "2", "6-1", "0-0", "a", "2", said("t", "name", "key", "da:ta")+said("j", "", "", "1"), "9-1", "6-1", "a", "1", said("l", "1.6", "", "3-3"))...))
+	f.Add(netstrings(append(head, "3", "6-0", "0-0", "a", "1", said("jk", "name", "key", "null"), "7-0", "6-0", "a", "1", said("ek", "", "", "failed"), "9-1", "0-0", "b", "2", said("tx", "", "", "x")+said("tx", "", "", "y"))...))
+	f.Add(netstrings(append(head, "1", "6-0", "0-0", "a", "1", said("t?", "", "", "of no kind"))...))
+	f.Add(netstrings(append(head, "1", "6-0", "0-0", "a", "2", said("t", "", "", "x")+said("t", "", "", "before the beginning"))...))
+	f.Add(netstrings(append(head, "1", "6-7", "0-0", "a", "3", said("j", "", "", `{"a":1}`))...))
+	f.Add(netstrings(append(head, "1", "4-0", "0-0", "a", "1", said("t", "", "", "before the beginning"))...))
+	f.Add(netstrings(append(head, "2", "6-0", "0-0", "a", "1", said("l", "1.6", "", "3-3"), "9-1", "6-0", "a", "1", said("t", "", "", "behind a loss"))...))
 	f.Add("-1:")
 	f.Add("99999999999999999999:")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -66,6 +70,7 @@ func FuzzParseAnswer(f *testing.F) {
 	f.Add("2.7 5-0 9-1 1700000000000 1 1.3 4-0 ok 9-0 1.3@2-0")
 	f.Add("2.7 5-0 9-1 1700000000000 0 ok old 2.7@8-0")
 	f.Add("2.7 5-0 9-1 1700000000000 0 ok old")
+	f.Add("2.7 5-0 9-1 1700000000000 0 ok 1*2.7@8-0,9-0 9-1")
 	f.Add("2.7 5-0 9-1 1700000000000 0 late")
 	f.Add("2.7 5-0 9-1 1700000000000 0 reused:1")
 	f.Add("2.7 5-0 9-1 1700000000000 0 reused:2")
@@ -102,28 +107,34 @@ func FuzzParseAnswer(f *testing.F) {
 	})
 }
 
-// FuzzParseEntry reads entries of a log, whatever their texts are.
+// FuzzParseEntry reads entries of a log of two messages, whatever their texts are.
 func FuzzParseEntry(f *testing.F) {
 	f.Add("5-1", "4-0", "name", "da\nta", "key", "t")
+	f.Add("5-0", "4-0", "name", "data", "key", "t")
 	f.Add("5-1", "", "", "", "", "")
 	f.Add("x", "4-0", "", "1", "", "j")
 	f.Add("5-1", "4-0", "", "failed", "", "ek")
 	f.Fuzz(func(t *testing.T, id, prev, name, data, key, flags string) {
-		e, err := redisbus.ParseEntry(id, "prev", prev, "event", name, "data", data, "key", key, "flags", flags)
+		one := said(flags, name, key, data)
+		list, err := redisbus.ParseEntry(id, "prev", prev, "count", "2", "events", one+one)
+		for _, count := range []string{"", "0", "-1", "1", "3", "99999999999"} {
+			if _, err := redisbus.ParseEntry(id, "prev", prev, "count", count, "events", one+one); err == nil {
+				t.Errorf("two messages are taken for %q", count)
+			}
+		}
 		if err != nil {
 			return
 		}
 		p, err := event.ParsePosition(id)
 		q, errPrev := event.ParsePosition(prev)
-		if err != nil || errPrev != nil || e.Position != p || e.Prev != q {
-			t.Errorf("%q %q gives %+v", id, prev, e)
+		if err != nil || errPrev != nil || len(list) != 2 || list[1].Position != p || list[0].Position != p.Previous() || list[0].Kind != event.KindEphemeral && (list[0].Prev != q || list[1].Prev != p.Previous()) {
+			t.Errorf("%q %q gives %+v", id, prev, list)
 		}
-		said := event.Event{Name: e.Name, Key: e.Key, Data: event.Data{Text: e.Data.Text}, End: e.End}
-		if ends := strings.HasPrefix(flags, "e"); !ends && said != (event.Event{Name: name, Key: key, Data: event.Data{Text: data}}) || ends && e.End != event.Status(data) {
-			t.Errorf("%q %q gives %+v", id, prev, e)
-		}
-		if _, err := redisbus.ParseEntry(id, "prev", prev, "event"); err != nil {
-			t.Errorf("a field without a value: %v", err)
+		for _, e := range list {
+			got := event.Event{Name: e.Name, Key: e.Key, Data: event.Data{Text: e.Data.Text}, End: e.End}
+			if ends := strings.HasPrefix(flags, "e"); !ends && got != (event.Event{Name: name, Key: key, Data: event.Data{Text: data}}) || ends && e.End != event.Status(data) {
+				t.Errorf("%q %q gives %+v", id, prev, e)
+			}
 		}
 		if _, err := redisbus.ParseEntry(id); err == nil {
 			t.Error("an entry without fields is taken")

@@ -38,17 +38,18 @@ func (b *Bus) history(ctx context.Context, r event.Range) (event.Page, error) {
 		return event.Page{}, err
 	}
 	c := collector{bus: b, wanted: r, complete: r.After, page: event.Page{After: r.After, Upto: r.Upto}}
-	s := newStride(r.Limit, r.Bytes, head.each)
-	for after := r.After; ; {
-		p, err := b.forward(ctx, r.Topic, after, r.Upto, s.next())
+	s := stride{r.Limit, r.Bytes, head.size}
+	for next := (part{after: r.After, upto: r.Upto}); ; {
+		next.count = s.next()
+		p, err := b.piece(ctx, r.Topic, next)
 		if err != nil {
 			return event.Page{}, err
 		}
 		if done, err := c.add(p); done || err != nil {
 			return c.page, err
 		}
-		after = p.list[len(p.list)-1].Position
-		s.took(p.list)
+		next.after = p.read
+		s.took(p.list, next.count)
 	}
 }
 
@@ -60,9 +61,10 @@ func (b *Bus) tail(ctx context.Context, r event.Range) (event.Position, error) {
 	if err != nil {
 		return event.Position{}, err
 	}
-	s := newStride(r.Last, math.MaxInt32, head.each)
-	for upto := r.Upto; ; {
-		p, err := b.backward(ctx, r.Topic, r.After, upto, s.next())
+	s := stride{r.Last, math.MaxInt32, head.size}
+	for next := (part{after: r.After, upto: r.Upto, backward: true}); ; {
+		next.count = s.next()
+		p, err := b.piece(ctx, r.Topic, next)
 		if err != nil {
 			return event.Position{}, err
 		}
@@ -74,21 +76,21 @@ func (b *Bus) tail(ctx context.Context, r event.Range) (event.Position, error) {
 				return before, nil
 			}
 			left, before = left-1, e.Prev
-			upto = e.Position.Previous()
+			next.upto = e.Position.Previous()
 		}
-		if !p.full {
+		if !p.full || len(p.list) == 0 {
 			return r.After, nil
 		}
-		s.took(p.list)
+		s.took(p.list, next.count)
 	}
 }
 
-// stride is how many entries the next piece has at most: about as many as are
-// wanted, and never so many that Redis is busy with them for long.
+// stride is how many entries the next piece has at most: about as many as have
+// what is wanted, and never so many that Redis is busy with them for long.
 type stride struct {
-	entries int // still wanted
-	bytes   int
-	each    int // bytes of an entry
+	messages int // still wanted
+	bytes    int
+	each     size
 }
 
 const (
@@ -96,23 +98,28 @@ const (
 	strideBytes = 512 << 10
 )
 
-func newStride(entries, bytes, each int) *stride { return &stride{entries, bytes, each} }
+// size is what an entry has, on average.
+type size struct{ messages, bytes int }
 
-// next returns the size of the next piece: one more than is wanted shows
-// whether there is more.
-func (s *stride) next() int {
-	return max(2, min(maxStride, s.entries+1, min(strideBytes, s.bytes)/s.each+2))
+func average(entries, messages, bytes int) size {
+	return size{max(1, messages/max(1, entries)), bytes/max(1, entries) + 1}
 }
 
-// took takes in what a piece brought.
-func (s *stride) took(list []event.Event) {
+// next returns the size of the next piece: one message more than is wanted shows
+// whether there is more.
+func (s *stride) next() int {
+	return max(2, min(maxStride, s.messages/s.each.messages+1, min(strideBytes, s.bytes)/s.each.bytes+2))
+}
+
+// took takes in what a piece brought, of so many entries.
+func (s *stride) took(list []event.Event, entries int) {
 	bytes := 1
 	for _, e := range list {
 		bytes += len(e.Data.Text) + 1
 	}
-	s.entries = max(0, s.entries-len(list))
+	s.messages = max(0, s.messages-len(list))
 	s.bytes = max(0, s.bytes-bytes)
-	s.each = bytes/len(list) + 1
+	s.each = average(entries, len(list), bytes)
 }
 
 // collector makes a page of pieces: a hole is wherever an event's Prev lies

@@ -25,11 +25,12 @@ func (k keys) names() string  { return k.prefix + "names" }  // zset: topic by n
 // due is a zset: topic by the milliseconds at which its lease runs out.
 func (k keys) due() string { return k.prefix + "due" }
 
-// log is a stream: the topic's events, their positions being the entries' ids, each
-// with the position before it and the bytes that ever stood before it.
+// log is a stream: the topic's events in packs, each with its last position as its
+// id, the position before it, and how many events it has. The first of a log's
+// events that are not gone may stand in the middle of a pack.
 func (k keys) log(t event.Topic) string { return k.prefix + "log:" + string(t) }
 
-// meta is a hash: the topic's last position, its log's bytes and first entry, until when keys live,
+// meta is a hash: the topic's last position, its log's bytes, events and first event, until when keys live,
 // what was cut off or lost, its kind, where its life began, its lease, and how
 // and where it ended.
 func (k keys) meta(t event.Topic) string { return k.prefix + "meta:" + string(t) }

@@ -132,7 +132,7 @@ func (l *lane) work(ctx context.Context) error {
 		return nil
 	}
 	l.number++
-	return l.call(ctx, &call{number: l.number, groups: groups, known: l.bus.witness.now()})
+	return l.call(ctx, newCall(l.number, groups, l.bus.witness.now(), l.bus.options.Rules))
 }
 
 // call makes a call and hands out what came of it.

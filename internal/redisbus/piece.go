@@ -44,11 +44,12 @@ func (b *Bus) renew(old *redis.Client) {
 type piece struct {
 	epoch event.Epoch
 	old   event.Position // what stands up to here is too old
-	each  int            // bytes of an entry of the log, on average
+	size  size           // of an entry of the log, on average
 	list  []event.Event
-	full  bool         // there are as many as were asked for: more may follow
-	next  *event.Event // the first one behind the range, if there is one
-	empty bool         // the whole log is, so all that was in it has expired
+	full  bool           // there are as many entries as were asked for: more may follow
+	read  event.Position // the last entry, if so
+	next  *event.Event   // the first event behind the range, if there is one
+	empty bool           // the whole log is, so all that was in it has expired
 	state state
 }
 
@@ -78,37 +79,19 @@ func (s state) loss(after, upto event.Position) event.Position {
 }
 
 // head reads no entries.
-func (b *Bus) head(ctx context.Context, t event.Topic) (piece, error) {
-	return b.piece(ctx, t, 0, func(redis.Pipeliner, string) []*redis.XMessageSliceCmd { return nil })
-}
+func (b *Bus) head(ctx context.Context, t event.Topic) (piece, error) { return b.piece(ctx, t, part{}) }
 
-// forward reads entries behind after, up to upto, oldest first.
-func (b *Bus) forward(ctx context.Context, t event.Topic, after, upto event.Position, count int) (piece, error) {
-	return b.piece(ctx, t, count, func(p redis.Pipeliner, log string) []*redis.XMessageSliceCmd {
-		return []*redis.XMessageSliceCmd{
-			p.XRangeN(ctx, log, "("+after.String(), upto.String(), int64(count)),
-			p.XRangeN(ctx, log, "("+upto.String(), "+", 1),
-		}
-	})
-}
-
-// backward reads the same, newest first.
-func (b *Bus) backward(ctx context.Context, t event.Topic, after, upto event.Position, count int) (piece, error) {
-	return b.piece(ctx, t, count, func(p redis.Pipeliner, log string) []*redis.XMessageSliceCmd {
-		return []*redis.XMessageSliceCmd{p.XRevRangeN(ctx, log, upto.String(), "("+after.String(), int64(count))}
-	})
-}
-
-// piece makes the reads in one transaction with the topic's state. The first
-// of them reads the range, the second one, if there is one, what follows it.
-func (b *Bus) piece(ctx context.Context, t event.Topic, count int, reads func(redis.Pipeliner, string) []*redis.XMessageSliceCmd) (piece, error) {
+// piece reads a part in one transaction with the topic's state.
+func (b *Bus) piece(ctx context.Context, t event.Topic, r part) (piece, error) {
 	keys := []string{b.keys.clock(), b.keys.topics(), b.keys.meta(t), b.keys.log(t)}
-	var entries []*redis.XMessageSliceCmd
+	var entries, next *redis.XMessageSliceCmd
 	head, err := b.onPrimary(ctx, func(client *redis.Client) ([]any, error) {
 		var head *redis.Cmd
 		_, err := client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 			head = b.scripts.head.EvalSha(ctx, p, keys, string(t))
-			entries = reads(p, b.keys.log(t))
+			if r.count > 0 {
+				entries, next = r.read(ctx, p, b.keys.log(t))
+			}
 			return nil
 		})
 		if redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -126,24 +109,11 @@ func (b *Bus) piece(ctx context.Context, t event.Topic, count int, reads func(re
 		return piece{}, err
 	}
 	p, err := b.parseHead(t, head)
-	if err != nil {
-		return piece{}, err
+	if err != nil || r.count == 0 {
+		return p, err
 	}
-	if len(entries) == 0 {
-		return p, nil
-	}
-	if p.list, err = parseEntries(t, entries[0].Val()); err != nil {
-		return piece{}, err
-	}
-	p.full = len(p.list) == count
-	if len(entries) > 1 && len(entries[1].Val()) > 0 {
-		next, err := parseEntries(t, entries[1].Val())
-		if err != nil {
-			return piece{}, err
-		}
-		p.next = &next[0]
-	}
-	return p, nil
+	err = p.fill(t, r, entries.Val(), next.Val())
+	return p, err
 }
 
 // tries is how often a read is made that finds no answer: the script may have
@@ -199,8 +169,8 @@ func (b *Bus) parseHead(t event.Topic, answer []any) (piece, error) {
 	epoch, err := parseEpoch(b.keys.store(), r.text())
 	_ = r.position() // of the clock
 	p := piece{epoch: epoch, old: b.oldest(time.UnixMilli(r.number()))}
-	entries, bytes := r.number(), r.number()
-	p.each, p.empty = int(bytes/max(1, entries))+1, entries == 0
+	entries, bytes, messages := int(r.number()), int(r.number()), int(r.number())
+	p.size, p.empty = average(entries, messages, bytes), entries == 0
 	p.state = state{last: r.position(), gone: r.position(), trimmed: r.position(), lost: r.position(), before: r.position()}
 	var bad error
 	for _, at := range strings.Fields(r.text()) {
@@ -240,23 +210,4 @@ func (b *Bus) parseEnd(t event.Topic, k event.Kind, text string) (*event.Event, 
 	e := event.NewEnd(t, k, event.Status(words[0]))
 	e.Epoch, e.Position, e.Prev = b.witness.now().EpochOf(position), position, prev
 	return &e, nil
-}
-
-// parseEntries reads entries of a topic's log.
-func parseEntries(t event.Topic, messages []redis.XMessage) ([]event.Event, error) {
-	list := make([]event.Event, len(messages))
-	for i, m := range messages {
-		text := func(name string) string { s, _ := m.Values[name].(string); return s }
-		position, err := event.ParsePosition(m.ID)
-		if err != nil {
-			return nil, fmt.Errorf("the log of %s: %w", t, err)
-		}
-		prev, err := event.ParsePosition(text("prev"))
-		if err != nil {
-			return nil, fmt.Errorf("the log of %s, %s: %w", t, m.ID, err)
-		}
-		list[i], _ = newEvent(t, text("flags"), text("event"), text("key"), text("data"))
-		list[i].Position, list[i].Prev = position, prev
-	}
-	return list, nil
 }

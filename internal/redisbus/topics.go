@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -147,7 +148,7 @@ func (b *Bus) describe(ctx context.Context, topics []event.Topic) ([]event.Topic
 	lengths := make([]*redis.IntCmd, len(topics))
 	_, err := b.reader().Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, t := range topics {
-			metas[i] = p.HMGet(ctx, b.keys.meta(t), "last", "first", "kind", "ended")
+			metas[i] = p.HMGet(ctx, b.keys.meta(t), "last", "first", "kind", "ended", "count")
 			lengths[i] = p.XLen(ctx, b.keys.log(t))
 		}
 		return nil
@@ -165,6 +166,9 @@ func (b *Bus) describe(ctx context.Context, topics []event.Topic) ([]event.Topic
 		info := event.TopicInfo{Topic: t, Retained: int(lengths[i].Val()), Last: cursorAt(epochs, last)}
 		mark, _ := metas[i].Val()[2].(string)
 		info.Kind, _ = parseMark(mark)
+		if count, ok := metas[i].Val()[4].(string); ok && info.Kind == event.KindLog && info.Retained > 0 {
+			info.Retained, _ = strconv.Atoi(count) // an entry may have several
+		}
 		if ended, ok := metas[i].Val()[3].(string); ok {
 			status, _, _ := strings.Cut(ended, " ")
 			info.Status = event.Status(status)

@@ -30,6 +30,7 @@ const (
 	endKind   = "e" // its data is the status
 	lossKind  = "l"
 	lapseKind = "d"
+	plainKind = "m" // of runs only
 )
 
 // The marks of the kinds of topics.
@@ -80,34 +81,25 @@ func newEvent(t event.Topic, kind, name, key, data string) (e event.Event, known
 
 var errWire = errors.New("an announcement on the wire is not one of this version")
 
-// parseAnnouncement reads what publish/4_store.lua writes: netstrings.
+// parseAnnouncement reads what publish/4_store.lua and 6_answer.lua write:
+// netstrings, of each pack five.
 func parseAnnouncement(store uint16, text string) (announcement, error) {
 	var a announcement
-	r := wireReader{rest: text}
+	r := netstrings{rest: text}
 	epoch, err := parseEpoch(store, r.next())
 	a.epoch, a.run = epoch, r.next()
 	_, a.rules, _ = strings.Cut(r.next(), "/") // behind the name of the lane
 	r.next()                                   // its call: for people who look
 	a.prev, a.upto = r.position(), r.position()
-	count := r.count()
 	last := a.prev
-	for range count {
-		position, prev := r.position(), r.position()
-		topic, kind, name, key, data := event.Topic(r.next()), r.next(), r.next(), r.next(), r.next()
-		if r.failed || !position.After(last) || kind != lossKind && len(a.losses) > 0 {
+	for range r.count(10) {
+		p := pack{last: r.position(), prev: r.position(), topic: event.Topic(r.next())}
+		p.count, p.texts = r.number(), r.next()
+		items, err := p.items()
+		if err != nil || r.failed || !items[0].position.After(last) || !a.add(p.topic, items) {
 			return announcement{}, errWire
 		}
-		last = position
-		if kind == lossKind {
-			a.losses = append(a.losses, event.Loss{Topic: topic, Prev: prev, Gap: event.Gap{Position: position, Since: position, Reason: event.StoreLost}})
-			continue
-		}
-		e, known := newEvent(topic, kind, name, key, data)
-		if !known {
-			return announcement{}, errWire
-		}
-		e.Epoch, e.Position, e.Prev = epoch, position, prev
-		a.events = append(a.events, e)
+		last = p.last
 	}
 	if err != nil || r.failed || r.rest != "" || last.After(a.upto) || !a.upto.After(a.prev) {
 		return announcement{}, errWire
@@ -115,37 +107,23 @@ func parseAnnouncement(store uint16, text string) (announcement, error) {
 	return a, nil
 }
 
-// wireReader takes netstrings off a text and remembers the first failure.
-type wireReader struct {
-	rest   string
-	failed bool
-}
-
-func (r *wireReader) next() string {
-	length, after, ok := strings.Cut(r.rest, ":")
-	n, err := strconv.Atoi(length)
-	if !ok || err != nil || n < 0 || n > len(after) {
-		r.failed, r.rest = true, ""
-		return ""
+// add adds what a pack holds, and reports whether this version knows what that is.
+// Losses stand behind all events.
+func (a *announcement) add(t event.Topic, items []item) bool {
+	for _, x := range items {
+		if x.flags == lossKind {
+			gap := event.Gap{Position: x.position, Since: x.position, Reason: event.StoreLost}
+			a.losses = append(a.losses, event.Loss{Topic: t, Prev: x.prev, Gap: gap})
+			continue
+		}
+		e, known := x.event(t)
+		if !known || len(a.losses) > 0 {
+			return false
+		}
+		e.Epoch = a.epoch
+		a.events = append(a.events, e)
 	}
-	r.rest = after[n:]
-	return after[:n]
-}
-
-func (r *wireReader) position() event.Position {
-	p, err := event.ParsePosition(r.next())
-	r.failed = r.failed || err != nil
-	return p
-}
-
-func (r *wireReader) count() int {
-	n, err := strconv.Atoi(r.next())
-	// Each takes at least two bytes for each of its seven fields.
-	if err != nil || n < 0 || n > len(r.rest)/14 {
-		r.failed = true
-		return 0
-	}
-	return n
+	return true
 }
 
 // formatEpoch and parseEpoch are the form of an epoch in Redis: number and

@@ -182,13 +182,34 @@ func parseAnnouncement(text string) announcement {
 	a.prev, a.upto = w.position(), w.position()
 	count, _ := strconv.Atoi(w.next())
 	for range count {
-		i := item{at: w.position(), prev: w.position()}
-		i.topic, i.kind, i.name = event.Topic(w.next()), w.next(), w.next()
-		w.next() // key
-		i.data = w.next()
-		a.items = append(a.items, i)
+		p := pack{last: w.position(), prev: w.position(), topic: event.Topic(w.next()), count: w.next(), texts: w.next()}
+		a.items = append(a.items, p.items()...)
 	}
 	return a
+}
+
+// pack is what a topic has as one entry, and what is announced as one.
+type pack struct {
+	topic      event.Topic
+	last, prev event.Position
+	count      string
+	texts      string
+}
+
+// items takes the pack apart: its messages stand next to each other.
+func (p pack) items() (list []item) {
+	w := words{p.texts}
+	count, _ := strconv.Atoi(p.count)
+	prev := p.prev
+	for n := range count {
+		at := event.Position{MS: p.last.MS, Seq: p.last.Seq - uint64(count-1-n)}
+		i := item{at: at, prev: prev, topic: p.topic, kind: w.next(), name: w.next()}
+		w.next() // key
+		i.data = w.next()
+		list = append(list, i)
+		prev = at
+	}
+	return list
 }
 
 // parseCursor reads a cursor, and leaves out which store it is of: there is

@@ -148,8 +148,10 @@ func (s *store) has(f *fact) bool {
 	if _, gone := s.gone[f]; gone {
 		return false
 	}
-	entries, _ := s.server.Do("XRANGE", prefix+"log:"+string(f.topic), f.at.String(), f.at.String()).([]any)
-	return len(entries) > 0 && f.at.Add(s.world.limits.Age).Time().After(s.latest)
+	entries, _ := s.server.Do("XRANGE", prefix+"log:"+string(f.topic), f.at.String(), "+", "COUNT", "1").([]any)
+	first, _ := s.server.Do("HGET", prefix+"meta:"+string(f.topic), "first").(string)
+	from, _ := event.ParsePosition(first) // in the middle of an entry maybe
+	return len(entries) > 0 && !from.After(f.at) && f.at.Add(s.world.limits.Age).Time().After(s.latest)
 }
 
 // forgot reports whether the store may have forgotten the key of a message, by

@@ -15,7 +15,11 @@ func (s *store) watch(writes [][]string) {
 	for _, args := range writes {
 		switch {
 		case args[0] == "XADD":
-			stored = append(stored, strings.TrimPrefix(args[1], prefix+"log:")+" "+args[2]+" "+args[8])
+			p := pack{topic: event.Topic(strings.TrimPrefix(args[1], prefix+"log:")), count: args[6], texts: args[8]}
+			p.last, _ = event.ParsePosition(args[2])
+			for _, i := range p.items() {
+				stored = append(stored, string(i.topic)+" "+i.at.String()+" "+i.data)
+			}
 		case args[0] == "XTRIM":
 			cut[event.Topic(strings.TrimPrefix(args[1], prefix+"log:"))] = true
 		case args[0] == "HSET" && args[1] == prefix+"epochs":

@@ -21,15 +21,20 @@
 --       then of each topic: its name, its kind, and how many keys it may have.
 --       Kinds: nothing for a log, k a table with keys, x ephemeral; ? as the
 --       store has it.
---       then each group: number of its messages, deadline in Redis'
---       milliseconds, the epoch that it has to be taken in or nothing
---       then each message: number of its topic, kind, event name, key, data,
---       nothing or "<how it ends the topic>/<milliseconds of its lease>",
---       number of its once key and digest, or only 0, number of its seq key and
---       seq, or only 0. Both kinds of keys are counted together.
---       Kinds: t text, j JSON, e nothing but an end; l is no message but the
---       report of a loss, its name being the ended epoch, its data a position
---       in it; d ends the topic if its lease has run out.
+--       then each group: number of its runs, deadline in Redis' milliseconds, the
+--       epoch that it has to be taken in or nothing
+--       then each run, which is messages to one topic, in order: number of its
+--       topic, kind, number of its messages, these. That is all if its kind is m;
+--       else there follow, of the last message, key, bytes of its texts, or 0 if it
+--       deletes its key, nothing or "<how it ends the topic>/<milliseconds of its
+--       lease>", number of its once key and digest, or only 0, number of its seq key
+--       and seq, or only 0; the seqs before it are each by one lower than the next.
+--       Both kinds of keys are counted together.
+--       Kinds: m messages with nothing of that; t with it; e nothing but an end; l is
+--       no message but the report of a loss, its key being the ended epoch, its
+--       messages a position in it; d ends the topic if its lease has run out.
+--       Messages: of each its flags, event name, key and data as netstrings. They
+--       are stored and announced as they are.
 --
 -- Returns words, separated by spaces:
 --   epoch  its beginning  position of the clock  Redis' milliseconds
@@ -37,11 +42,12 @@
 --   then for each group "late", "turned" if it has to be taken in another epoch,
 --   "reused:<number of message>", "ended:<number>:<how>" or
 --   "full:<number>:<limit>:keys" or "bytes" if the topic does not take the
---   message, or "ok" and for each message "<position>/<life>" of it, or of the
---   end behind it, or only the position if the topic is ephemeral,
---   "<epoch>@<position>" of an earlier one with its key or seq, "old" if its
---   producer's highest seq lies beyond its own, or "-" for a loss that was
---   known, or a lease that runs.
+--   message, or "ok" and for each run the position of its last message, or of the
+--   end behind it, the others standing right before it; "<epoch>@<position>" of an
+--   earlier one with the key or the seq of the last, or "old" if its producer's
+--   highest seq lies beyond that; "<number>*<epoch>@<position>,<position>" if so
+--   many are known, with the place of the last of these, and the rest is new; or
+--   "-" for a loss that was known, or a lease that runs.
 -- Or only "fenced": the lane has given this call up.
 --
 -- All reads and refusals come first, then XADD, the only write that can fail
@@ -59,6 +65,9 @@ local metaMS = keepMS + 3600000
 local spareMS = math.ceil(keepMS / 100)
 -- What an entry takes besides its texts.
 local entryCost = 100
+-- What one entry may hold: messages that stand next to each other are stored as
+-- one, a pack.
+local packMessages, packBytes = 64, 4096
 -- The last number that a position may have within its millisecond.
 local maxSeq = 34359738367
 

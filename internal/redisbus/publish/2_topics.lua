@@ -2,28 +2,28 @@
 -- positions go on.
 --
 -- Needs after, text, raise, split and the clock; gives topics, each with last,
--- bytes, base, first, length, lost, stood, gone and empty, ended, status and lease,
--- of a table also live, the number of its keys; and ms and seq as the first moment of
+-- bytes, count, first, lost, stood, gone and empty, ended, status and lease, of a
+-- table also live, the number of its keys; and ms and seq as the first moment of
 -- what comes.
 
 -- Reads what is known of a topic that is not ephemeral.
 local function read(t)
-  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone', 'kind', 'ended', 'lease', 'base', 'until')
+  local meta = redis.call('HMGET', t.meta, 'last', 'bytes', 'first', 'lost', 'before', 'gone', 'kind', 'ended', 'lease', 'count', 'until')
   t.last, t.bytes, t.first, t.lost = meta[1], tonumber(meta[2] or 0), meta[3], meta[4]
   t.had, t.cut = meta[7] or '', meta[6] or '0-0'
-  t.base, t.stood = tonumber(meta[10] or 0), meta[5]
+  t.count, t.stood = tonumber(meta[10] or 0), meta[5]
   t.ended, t.lease = meta[8] or nil, meta[9] and tonumber(meta[9])
   t.status = t.ended and string.match(t.ended, '^%S+')
   if t.kind == '?' then
     t.kind = t.had
   end
-  t.length = redis.call('XLEN', t.log)
-  t.aging = t.length == 0 or tonumber(meta[11] or 0) < now + keepMS
+  local length = redis.call('XLEN', t.log)
+  t.aging = length == 0 or tonumber(meta[11] or 0) < now + keepMS
   local keys = t.now and redis.call('HLEN', t.now)
   -- What was kept by another rule goes when something comes, and so does a table of
   -- which nobody can tell the keys.
-  t.turned = t.length > 0 and (t.had ~= t.kind or keys == 0)
-  t.clear = t.length == 0 or t.turned
+  t.turned = length > 0 and (t.had ~= t.kind or keys == 0)
+  t.clear = length == 0 or t.turned
   if t.clear then
     -- All there was has expired. If a loss came last, that is what stood before
     -- it, and may have been noted already.
@@ -31,7 +31,7 @@ local function read(t)
     if not t.empty and after(t.stood or '0-0', t.cut) then
       t.gone = t.stood
     end
-    t.length, t.bytes, t.base, t.first, t.moved = 0, 0, 0, nil, meta[10]
+    t.bytes, t.count, t.first = 0, 0, nil
   end
   if t.now then
     t.live = t.clear and 0 or keys - redis.call('ZCARD', t.nulls)
@@ -80,10 +80,3 @@ local function entryOf(t, key)
   return t.entries[key]
 end
 
-local function isNull(m)
-  return m.kind == 'j' and m.data == 'null'
-end
-
-local function costOf(m)
-  return entryCost + #m.name + #m.key + #m.data
-end

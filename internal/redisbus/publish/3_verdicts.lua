@@ -1,8 +1,9 @@
 -- Part 3: which groups can be taken, and which messages are new.
 --
 -- Needs topics, epoch, turns, now, nextKey and unseen; gives groups, each a list of
--- messages with a verdict, and highestHere. A message that has an answer, or a
--- first that is the same one, is not stored.
+-- runs with a verdict, and highestHere. A run that has an answer, or a first that is
+-- the same one as its last message, is not stored. Of one that is known in part,
+-- what is left is the rest.
 
 -- Whether what stood at a position of an epoch is gone, and somebody may come
 -- who is not told so by his cursor. Of an epoch that is not known, all is gone;
@@ -47,7 +48,7 @@ end
 -- Why a table does not take a message, or nil.
 local function overflow(t, d, m)
   local before = d.sizes[m.key] or t.sizes and t.sizes[m.key] or entryOf(t, m.key).size
-  local size = isNull(m) and 0 or costOf(m)
+  local size = m.size
   d.live = d.live + (size > 0 and 1 or 0) - (before > 0 and 1 or 0)
   d.bytes = d.bytes + size - before
   d.sizes[m.key] = size
@@ -89,46 +90,71 @@ local function lapsed(t)
   return tonumber(date) <= now and not t.prolonged
 end
 
--- Which groups can be taken. Of the groups before, here holds the messages that
--- were the first with their once key, and highestHere those with the highest
--- seq of their seq key; claimed and raised hold those of the group itself.
 local moreBase = nextKey - 1
 local at = 16 + 3 * topicCount
+local function takeArg()
+  at = at + 1
+  return ARGV[at - 1]
+end
+
+-- Reads a run off the arguments.
+local function takeRun()
+  local m = { topic = topics[tonumber(takeArg())], kind = takeArg(), count = tonumber(takeArg()), texts = takeArg() }
+  if m.kind == 'm' then
+    return m
+  end
+  m.key, m.size = takeArg(), tonumber(takeArg())
+  if m.size > 0 then
+    m.size = m.size + entryCost
+  end
+  local outlook, once = takeArg(), takeArg()
+  if outlook ~= '' then
+    local ends, lease = string.match(outlook, '^([%l_]*)/(%d+)$')
+    m.ends, m.lease = ends ~= '' and ends or nil, lease ~= '0' and tonumber(lease)
+  end
+  if once ~= '0' then
+    m.once, m.digest = KEYS[moreBase + tonumber(once)], takeArg()
+  end
+  local producer = takeArg()
+  if producer ~= '0' then
+    m.producer, m.seq = KEYS[moreBase + tonumber(producer)], tonumber(takeArg())
+  end
+  return m
+end
+
+-- Takes the first messages, as many as are known, off a run.
+local function skip(m, known, last)
+  local from = 1
+  for _ = 1, 4 * known do
+    local _, colon, length = string.find(m.texts, '^(%d+):', from)
+    from = colon + 1 + tonumber(length)
+  end
+  m.known, m.before, m.count, m.texts = known, last, m.count - known, string.sub(m.texts, from)
+end
+
+-- Which groups can be taken. Of the groups before, here holds the runs that were
+-- the first with their once key, and highestHere those with the highest seq of
+-- their seq key; claimed and raised hold those of the group itself.
 local groups, here, highestHere = {}, {}, {}
 for g = 1, groupCount do
-  local count, deadline, follows = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
-  at = at + 3
+  local count, deadline, follows = tonumber(takeArg()), tonumber(takeArg()), takeArg()
   local group = { verdict = 'ok' }
   if now > deadline then
     group.verdict = 'late'
   elseif follows ~= '' and (turns or follows ~= epoch) then
     group.verdict = 'turned'
   end
-  local claimed, raised, drafts = {}, {}, {}
+  local claimed, raised, drafts, messages = {}, {}, {}, 0
   for i = 1, count do
-    local m = { topic = topics[tonumber(ARGV[at])], kind = ARGV[at + 1], name = ARGV[at + 2], key = ARGV[at + 3],
-      data = ARGV[at + 4] }
-    if ARGV[at + 5] ~= '' then
-      local ends, lease = string.match(ARGV[at + 5], '^([%l_]*)/(%d+)$')
-      m.ends, m.lease = ends ~= '' and ends or nil, lease ~= '0' and tonumber(lease)
-    end
-    at = at + 7
-    if ARGV[at - 1] ~= '0' then
-      m.once, m.digest = KEYS[moreBase + tonumber(ARGV[at - 1])], ARGV[at]
-      at = at + 1
-    end
-    at = at + 1
-    if ARGV[at - 1] ~= '0' then
-      m.producer, m.seq = KEYS[moreBase + tonumber(ARGV[at - 1])], tonumber(ARGV[at])
-      at = at + 1
-    end
+    local m = takeRun()
     group[i] = m
+    messages = messages + m.count
     if group.verdict == 'ok' and m.kind == 'l' then
       -- Not in a call that begins another epoch; and once for a topic, unless
       -- another server went on with that epoch, and took what lies behind all
       -- that was told then.
-      local told = redis.call('HGET', m.topic.meta, 'lost:' .. m.name)
-      if turns or told and not after(m.data, told) or not gone(m.name, m.data) then
+      local told = redis.call('HGET', m.topic.meta, 'lost:' .. m.key)
+      if turns or told and not after(m.texts, told) or not gone(m.key, m.texts) then
         m.answer = '-'
       end
     elseif group.verdict == 'ok' and m.kind == 'd' then
@@ -137,6 +163,9 @@ for g = 1, groupCount do
       local top = raised[m.producer] or highestHere[m.producer] or highest(m.producer)
       if m.seq > top.seq then
         raised[m.producer] = m
+        if m.seq - m.count < top.seq then
+          skip(m, m.count - (m.seq - top.seq), top)
+        end
       elseif m.seq == top.seq then
         m.first = top
       else
@@ -157,14 +186,14 @@ for g = 1, groupCount do
       if not digest then
         claimed[m.once] = m
       elseif digest ~= m.digest then
-        group.verdict = 'reused:' .. (i - 1)
+        group.verdict = 'reused:' .. (messages - 1)
       else
         m.first, m.answer = first, answer
       end
     end
     if group.verdict == 'ok' and m.kind ~= 'l' and m.kind ~= 'd' and not m.first and not m.answer then
       local why = refusal(drafts, m)
-      group.verdict = why and string.format(why, i - 1) or 'ok'
+      group.verdict = why and string.format(why, messages - m.count) or 'ok'
     end
   end
   if group.verdict == 'ok' then

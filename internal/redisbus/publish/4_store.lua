@@ -8,8 +8,8 @@
 -- From here on it is taken.
 local position
 local moment = string.format('%.0f-', ms)
-local function take()
-  seq = seq + 1
+local function take(count)
+  seq = seq + count
   position = moment .. string.format('%d', seq)
   return position
 end
@@ -22,7 +22,7 @@ if turns then
     ended = epoch
   end
   epoch = string.format('%.0f.%s', number + 1, nonce)
-  began = take()
+  began = take(1)
 end
 
 -- Each piece stands behind its length. To join them all at once is cheaper than
@@ -38,15 +38,18 @@ local function part(s)
   pieces = pieces + 2
 end
 local announced = 0
-local function announce(at, prev, name, kind, event, key, data)
+local function announce(at, prev, name, count, texts)
   part(at)
   part(prev)
   part(name)
-  part(kind)
-  part(event)
-  part(key)
-  part(data)
+  part(string.format('%d', count))
+  part(texts)
   announced = announced + 1
+end
+
+-- One message, as publishers have it.
+local function encode(flags, name, data)
+  return #flags .. ':' .. flags .. #name .. ':' .. name .. '0:' .. #data .. ':' .. data
 end
 
 -- The name of a null among the others of its millisecond, in the order of their
@@ -59,7 +62,7 @@ end
 -- Puts an entry in the place of what a table has of its key. The null of a key is
 -- an entry too, so that whoever comes back learns of it.
 local function replace(t, m)
-  local entry, size = entryOf(t, m.key), isNull(m) and 0 or costOf(m)
+  local entry, size = entryOf(t, m.key), m.size
   if entry.at ~= '' then
     redis.call('XDEL', t.log, entry.at)
     t.stale = t.stale or entry.at == t.first
@@ -75,15 +78,15 @@ local function replace(t, m)
   redis.call('HSET', t.now, m.key, string.format('%s %.0f', entry.at, size))
 end
 
--- Stores an event of a topic, unless that is ephemeral, and has it announced.
-local function store(t, m, kind)
-  local at, prev = take(), t.last
+-- Stores events as one entry of their topic's log, unless that is ephemeral, and has
+-- them announced. The position is that of the last; the others stand right before it.
+local function store(t, at, count, texts)
   if t.kind == 'x' then
-    announce(at, '0-0', t.name, kind, m.name, m.key, m.data)
-    return at
+    announce(at, '0-0', t.name, count, texts)
+    return
   end
-  redis.call('XADD', t.log, at, 'prev', prev, 'event', m.name, 'data', m.data, 'key', m.key, 'flags', kind,
-    'base', t.now and '0' or string.format('%.0f', t.base + t.bytes))
+  local prev = t.last
+  redis.call('XADD', t.log, at, 'prev', prev, 'count', count, 'events', texts)
   if t.empty then
     t.empty, t.gone = false, prev -- all before it has expired
   end
@@ -94,38 +97,70 @@ local function store(t, m, kind)
   if t.clear and t.now then
     redis.call('UNLINK', t.now, t.nulls)
   end
-  t.clear, t.last, t.first = false, at, t.first or at
-  t.length, t.added, t.touched = t.length + 1, true, true
+  t.clear, t.last = false, at
+  t.added, t.count, t.touched = (t.added or 0) + 1, t.count + count, true
   if not t.now then
-    t.bytes = t.bytes + costOf(m)
-  elseif m.key ~= '' then
-    replace(t, m)
+    t.bytes = t.bytes + entryCost + #texts
   end
-  announce(at, prev, t.name, kind, m.name, m.key, m.data)
+  announce(at, prev, t.name, count, texts)
+end
+
+-- The pack that is being filled, with what comes to one topic, as long as nothing
+-- else comes.
+local pack
+local function seal()
+  if pack then
+    local t = pack.topic
+    t.first = t.first or moment .. string.format('%d', pack.seq - pack.count + 1)
+    store(t, pack.at, pack.count, #pack == 1 and pack[1] or table.concat(pack))
+    pack = nil
+  end
+end
+
+-- Puts a run into the pack, or into another one if it does not fit.
+local function add(m)
+  if pack and (pack.topic ~= m.topic or pack.count + m.count > packMessages or pack.bytes + #m.texts > packBytes) then
+    seal()
+  end
+  pack = pack or { topic = m.topic, count = 0, bytes = 0 }
+  pack.at = take(m.count)
+  pack.seq, pack.count, pack.bytes = seq, pack.count + m.count, pack.bytes + #m.texts
+  pack[#pack + 1] = m.texts
+  return pack.at
+end
+
+-- Stores an event that stands by itself.
+local function single(t, texts)
+  seal()
+  local at = take(1)
+  t.first = t.first or at
+  store(t, at, 1, texts)
   return at
 end
 
 -- Ends a topic behind what it has.
 local function finish(t, how)
+  seal()
   local prev = t.last
-  local at = store(t, { name = '', key = '', data = how }, 'e' .. t.kind)
+  local at = single(t, encode('e' .. t.kind, '', how))
   t.ends = how .. ' ' .. at .. ' ' .. prev
   return at
 end
 
 -- Notes the loss of what a topic had, as of now.
 local function lose(t, m)
-  local at, prev = take(), t.last
+  seal()
+  local at, prev = take(1), t.last
   if prev ~= t.lost then
     t.before, t.stood = prev, prev
   end
   t.losses = t.losses or {}
-  t.losses[#t.losses + 1] = m.name
+  t.losses[#t.losses + 1] = m.key
   if t.empty then
     t.empty, t.gone = false, prev -- all before it has expired
   end
   t.lost, t.last, t.touched = at, at, true
-  announce(at, prev, t.name, 'l', m.name, '', m.data)
+  announce(at, prev, t.name, 1, encode('l', m.key, m.texts))
   return at
 end
 
@@ -137,8 +172,11 @@ for g = 1, groupCount do
       local t = m.topic
       if m.kind == 'l' then
         m.at = lose(t, m)
-      elseif m.kind == 't' or m.kind == 'j' then
-        m.at = store(t, m, m.kind .. t.kind)
+      elseif t.now and m.texts ~= '' then
+        m.at = single(t, m.texts)
+        replace(t, m)
+      elseif m.texts ~= '' then
+        m.at = add(m)
       end
       if m.lease then
         t.lease, t.leased = m.lease, m.lease
@@ -149,6 +187,7 @@ for g = 1, groupCount do
     end
   end
 end
+seal()
 if not position then
-  take()
+  take(1)
 end

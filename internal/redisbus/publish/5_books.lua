@@ -2,35 +2,52 @@
 --
 -- Needs topics as part 4 leaves them, now, ms and epoch.
 
--- Says which entry is the first, once others were cut off, up to the position
--- gone. An entry's base is the bytes of all that ever stood before it in its log.
-local function begin(t, entry, gone, since)
-  local base = tonumber(entry[2][12])
-  t.bytes = t.base + t.bytes - base
-  t.base, t.first, t.gone, t.since, t.moved = base, entry[1], gone, since, true
+-- The first position of an entry, of which there are so many messages.
+local function firstOf(entry)
+  local entryMS, last = split(entry[1])
+  return text(entryMS, last - tonumber(entry[2][4]) + 1)
 end
 
--- Cuts off what is over the limits or too old, oldest first; the newest stays.
-local function trim(t)
-  if t.length > keepMessages then
-    t.length = math.max(1, keepMessages)
-    redis.call('XTRIM', t.log, 'MAXLEN', '=', t.length)
-    local entry = redis.call('XRANGE', t.log, '-', '+', 'COUNT', 1)[1]
-    -- What stood right before it, or before the loss that did.
-    local prev = entry[2][2]
-    begin(t, entry, prev == t.lost and t.stood or prev, t.last)
-  end
-  local oldest, count = now - keepMS, 1
-  while t.length > 1 and (t.bytes > keepBytes or split(t.first) < oldest) do
-    local entries = redis.call('XRANGE', t.log, '-', '+', 'COUNT', count + 1)
-    local cut = 0
-    while cut < #entries - 1 and (t.bytes > keepBytes or split(t.first) < oldest) do
-      cut = cut + 1
-      begin(t, entries[cut + 1], t.first, t.bytes > keepBytes and t.last or '')
+-- Takes what is over the limits or too old out of the log, oldest first, by whole
+-- entries; the newest stays.
+local function cut(t)
+  local oldest, most, page = now - keepMS, math.max(1, keepMessages), t.added + 1
+  while t.count > most or t.bytes > keepBytes or split(t.first) < oldest do
+    local entries = redis.call('XRANGE', t.log, '-', '+', 'COUNT', page)
+    local left = 1
+    while left < #entries do
+      local at = entries[left][1]
+      local _, from = split(t.first)
+      local entryMS, upto = split(at)
+      local count = upto - from + 1
+      local over = t.bytes > keepBytes or t.count - count >= most
+      if not over and entryMS >= oldest then
+        break
+      end
+      t.count, t.bytes = t.count - count, t.bytes - entryCost - #entries[left][2][6]
+      t.gone, t.since = at, over and t.last or ''
+      left = left + 1
+      t.first = firstOf(entries[left])
     end
-    t.length = t.length - cut
-    redis.call('XTRIM', t.log, 'MAXLEN', '=', t.length)
-    count = math.min(2 * count, 100)
+    if left > 1 then
+      redis.call('XTRIM', t.log, 'MINID', '=', entries[left][1])
+    end
+    if left < #entries or #entries < page then
+      return
+    end
+    page = math.min(2 * page, 100)
+  end
+end
+
+-- Keeps a log's limits. Where the first entry has more messages than one, some of
+-- them may be gone for all, though they are still there.
+local function trim(t)
+  cut(t)
+  local over = t.count - math.max(1, keepMessages)
+  if over > 0 then
+    local firstMS, from = split(t.first)
+    t.gone, t.since, t.count = text(firstMS, from + over - 1), t.last, t.count - over
+    t.first = text(firstMS, from + over)
   end
 end
 
@@ -84,7 +101,7 @@ local function note(t)
     end
   end
   set('first', t.first)
-  set('base', t.moved and string.format('%.0f', t.base))
+  set('count', not t.now and string.format('%.0f', t.count))
   set('gone', t.gone)
   set('since', t.since or t.gone and '')
   set('lost', t.lost)

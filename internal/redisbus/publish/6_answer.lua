@@ -37,7 +37,11 @@ for g = 1, groupCount do
       elseif m.at and m.once then
         redis.call('SET', m.once, m.digest .. epoch .. '@' .. m.at, 'PX', onceMS)
       end
-      words[#words + 1] = m.answer or m.at
+      local word = m.answer or m.at
+      if m.known then
+        word = m.known .. '*' .. (m.before.answer or epoch .. '@' .. m.before.at) .. ',' .. word
+      end
+      words[#words + 1] = word
     end
   end
 end
