@@ -53,6 +53,10 @@ import (
 // lost beyond such an end is a Gap with the reason StoreLost, at a position
 // behind everything that was fed: in the feed as a Loss, in History as a hole.
 //
+// Limits. Of a log no more messages are kept than the retention allows, and no
+// fewer, unless their bytes or their age are over. A bus may keep some more bytes
+// than that: as much as came at once with the oldest, 4 KiB at most.
+//
 // Prev. Each event carries the topic's position before its own, or the
 // forgotten position if the store does not know the topic. The forgotten
 // position is the highest one of all topics that the store dropped from its
