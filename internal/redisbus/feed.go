@@ -124,8 +124,10 @@ func (f *feed) take(ctx context.Context, sub *subscription, text string) error {
 	f.clock.Position = a.upto
 	f.bus.witness.follow(f.clock)
 	f.sink.Feed(event.Stretch{Clock: f.clock, Events: a.events, Losses: a.losses})
-	for _, e := range a.events {
-		f.bus.note(e.Kind, e.Topic, e.Cursor())
+	for i, e := range a.events {
+		if next := i + 1; next == len(a.events) || a.events[next].Topic != e.Topic { // the topic's last one counts
+			f.bus.note(e.Kind, e.Topic, e.Cursor())
+		}
 	}
 	return nil
 }

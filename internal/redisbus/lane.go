@@ -179,7 +179,10 @@ func (l *lane) deliver(c *call, text string) error {
 	l.bus.working()
 	var early []*group
 	for i, o := range a.outcomes {
-		for _, r := range o.receipts {
+		for i, r := range o.receipts {
+			if next := i + 1; next < len(o.receipts) && o.receipts[next].Topic == r.Topic && behind(o.receipts[next].Cursor, r.Cursor) {
+				continue // the topic's last one counts
+			}
 			l.bus.note(l.bus.options.Rules.Of(r.Topic).Kind, r.Topic, r.Cursor)
 		}
 		if g := c.groups[i]; errors.Is(o.err, errLate) && time.Until(g.deadline) > 0 {

@@ -165,6 +165,9 @@ func (w *witness) reported(list []loss, in event.Epoch) {
 	}
 }
 
+// behind reports whether a place proves all that another one does.
+func behind(p, of event.Cursor) bool { return p.Epoch == of.Epoch && p.Position.After(of.Position) }
+
 // note takes in that a topic of that kind had an event. Of an ephemeral one, nothing
 // can be lost.
 func (b *Bus) note(k event.Kind, t event.Topic, at event.Cursor) {
