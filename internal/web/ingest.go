@@ -43,6 +43,7 @@ type tally struct {
 }
 
 func (t *tally) add(receipts []event.Receipt) {
+	last := event.Receipt{}
 	for _, r := range receipts {
 		if r.Duplicate {
 			t.Duplicates++
@@ -50,9 +51,12 @@ func (t *tally) add(receipts []event.Receipt) {
 			t.Published++
 			t.epoch = r.Cursor.Epoch
 		}
-		if id := newReceipt(r).ID; id != "" {
-			t.LastID = id
+		if r.Cursor != (event.Cursor{}) {
+			last = r
 		}
+	}
+	if id := newReceipt(last).ID; id != "" {
+		t.LastID = id
 	}
 }
 

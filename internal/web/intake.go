@@ -69,8 +69,8 @@ func (in *intake) take() (chunk, error) {
 	if len(in.next.messages) == 0 {
 		return chunk{}, in.end
 	}
-	taken := in.next
-	in.next = chunk{}
+	taken, size := in.next, len(in.next.messages)
+	in.next = chunk{messages: make([]event.Message, 0, size), places: make([]int, 0, size)} // as much is to come
 	in.changed.Broadcast()
 	return taken, nil
 }
