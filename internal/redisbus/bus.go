@@ -4,7 +4,8 @@
 // Writing. A node writes by its lane (lane.go): one connection, one script at a
 // time (publish/*.lua), which stores messages and announces them on the wire, a
 // channel, in one atomic step. Each announcement says where the store's clock
-// stood before and after it, so they form a chain.
+// stood before and after it, so they form a chain. What comes to a log one right
+// after the other is one entry of it, and one piece of the announcement (pack.go).
 //
 // Hearing. A feed (feed.go) listens to the wire. Where the chain breaks, or the
 // subscription was made anew, it reads the clock, after it is sure to hear

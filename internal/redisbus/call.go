@@ -94,7 +94,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 		c.topic(&a, k, o.Rules, t)
 	}
 	more := moreKeys{before: len(a.keys), seqs: map[scope]int{}}
-	var texts []byte
+	texts := make([]byte, 0, c.size())
 	for i, g := range c.groups {
 		a.args = append(a.args, len(c.runs[i])+g.reports(), s.inRedis(g.deadline).UnixMilli(), g.follows())
 		for _, r := range c.runs[i] {
@@ -155,6 +155,14 @@ type moreKeys struct {
 type scope struct {
 	topic    event.Topic
 	producer string
+}
+
+// size returns about how many bytes the call's messages take.
+func (c *call) size() (bytes int) {
+	for _, g := range c.groups {
+		bytes += g.size + 16*len(g.messages)
+	}
+	return bytes
 }
 
 // run adds a run of these messages. The texts of the ones before may stand in front of

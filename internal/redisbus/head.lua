@@ -7,10 +7,9 @@
 -- Returns {} if this server is not the one that wrote last: a script call that
 -- writes has to find out first what became of the store. Else
 --   epoch, position of the clock, Redis' milliseconds, how many entries the log
---   has, the bytes of all of them and the messages in them, unless it is a table's,
---   and of the topic: last position, gone,
---   since, lost, before, where all losses are told, with spaces between, its kind,
---   and how it ended, where, and behind what.
+--   has, the bytes of all of them, the messages in those of a log, and of the topic:
+--   last position, gone, since, lost, before, where all losses are told, with spaces
+--   between, its kind, and how it ended, where, and behind what.
 
 local clock = redis.call('HMGET', KEYS[1], 'epoch', 'run', 'last', 'forgotten')
 if not clock[1] or clock[2] ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then

@@ -2,6 +2,7 @@ package redisbus_test
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -108,4 +109,23 @@ func TestAllExpiredSinceTwoLosses(t *testing.T) {
 	lose(t, bus, server)
 	server.Must("DEL", "tt:{0}:log:a") // as it is when the newest is too old
 	read(t, bus, event.Position{}, first, event.Gap{Position: first, Since: first.Add(age), Reason: event.StoreLost})
+}
+
+// A loss is no event: what a topic has does not live longer for it, and the books
+// do not say so. Else the next event would not have it live longer either.
+func TestLossLeavesTheLogItsTime(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	bus := openBus(t, redisbus.Options{URL: server.URL, Retention: event.Retention{Age: 5 * time.Second}})
+	kept := position(t, tell(t, bus, "a", "kept")[0])
+	eventually(t, "another event would have the log live longer", func() bool { return time.Since(kept.Time()) > 100*time.Millisecond })
+	lose(t, bus, server)
+	until, err := strconv.ParseInt(server.Must("HGET", "tt:{0}:meta:a", "until"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := strconv.ParseInt(server.Must("PTTL", "tt:{0}:log:a"), 10, 64)
+	if now := time.Now().UnixMilli(); err != nil || until > now+left {
+		t.Errorf("the books say that the log lives until %d, at %d it had %d ms (%v)", until, now, left, err)
+	}
 }

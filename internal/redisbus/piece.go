@@ -170,7 +170,7 @@ func (b *Bus) parseHead(t event.Topic, answer []any) (piece, error) {
 	_ = r.position() // of the clock
 	p := piece{epoch: epoch, old: b.oldest(time.UnixMilli(r.number()))}
 	entries, bytes, messages := int(r.number()), int(r.number()), int(r.number())
-	p.size, p.empty = average(entries, messages, bytes), entries == 0
+	p.empty = entries == 0
 	p.state = state{last: r.position(), gone: r.position(), trimmed: r.position(), lost: r.position(), before: r.position()}
 	var bad error
 	for _, at := range strings.Fields(r.text()) {
@@ -181,7 +181,9 @@ func (b *Bus) parseHead(t event.Topic, answer []any) (piece, error) {
 	kind, known := parseMark(r.text())
 	if p.state.kind = kind; kind == event.KindLatest {
 		p.old = event.Position{} // a table has no age but as a whole
+		messages = entries
 	}
+	p.size = average(entries, messages, bytes)
 	end, badEnd := b.parseEnd(t, kind, r.text())
 	if p.state.end = end; err != nil || bad != nil || badEnd != nil || !known || r.failed {
 		return piece{}, errAnswer

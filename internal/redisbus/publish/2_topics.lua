@@ -17,6 +17,8 @@ local function read(t)
   if t.kind == '?' then
     t.kind = t.had
   end
+  -- The books say until when it lives, but not whether it does: where a clock was
+  -- ahead and was set back, it has expired before.
   local length = redis.call('XLEN', t.log)
   t.aging = length == 0 or tonumber(meta[11] or 0) < now + keepMS
   local keys = t.now and redis.call('HLEN', t.now)
@@ -33,6 +35,7 @@ local function read(t)
     end
     t.bytes, t.count, t.first = 0, 0, nil
   end
+  t.began = t.first
   if t.now then
     t.live = t.clear and 0 or keys - redis.call('ZCARD', t.nulls)
   end

@@ -25,26 +25,25 @@ if turns then
   began = take(1)
 end
 
--- Each piece stands behind its length. To join them all at once is cheaper than
--- each one with its length before.
-local parts, pieces, lengths = {}, 0, {}
-local function part(s)
-  local length = lengths[#s]
-  if not length then
-    length = #s .. ':'
-    lengths[#s] = length
+-- A length as it stands before each text.
+local lengths = {}
+local function length(s)
+  local known = lengths[#s]
+  if not known then
+    known = #s .. ':'
+    lengths[#s] = known
   end
-  parts[pieces + 1], parts[pieces + 2] = length, s
-  pieces = pieces + 2
+  return known
 end
-local announced = 0
+
+-- What is announced, joined at the end: whatever makes a text has Redis go over
+-- each byte of it. In front there is room for what is known only then.
+local parts, pieces, announced = { '' }, 1, 0
 local function announce(at, prev, name, count, texts)
-  part(at)
-  part(prev)
-  part(name)
-  part(string.format('%d', count))
-  part(texts)
-  announced = announced + 1
+  count = string.format('%d', count)
+  parts[pieces + 1] = length(at) .. at .. length(prev) .. prev .. length(name) .. name .. length(count) .. count .. length(texts)
+  parts[pieces + 2] = texts
+  pieces, announced = pieces + 2, announced + 1
 end
 
 -- One message, as publishers have it.
@@ -106,27 +105,28 @@ local function store(t, at, count, texts)
 end
 
 -- The pack that is being filled, with what comes to one topic, as long as nothing
--- else comes.
-local pack
+-- else comes. It ends at the position.
+local packed, packedCount, packedBytes, packedTexts = nil, 0, 0, {}
 local function seal()
-  if pack then
-    local t = pack.topic
-    t.first = t.first or moment .. string.format('%d', pack.seq - pack.count + 1)
-    store(t, pack.at, pack.count, #pack == 1 and pack[1] or table.concat(pack))
-    pack = nil
+  local t = packed
+  if t then
+    packed = nil
+    t.first = t.first or moment .. string.format('%d', seq - packedCount + 1)
+    local texts = packedTexts.n == 1 and packedTexts[1] or table.concat(packedTexts, '', 1, packedTexts.n)
+    store(t, position, packedCount, texts)
   end
 end
 
 -- Puts a run into the pack, or into another one if it does not fit.
-local function add(m)
-  if pack and (pack.topic ~= m.topic or pack.count + m.count > packMessages or pack.bytes + #m.texts > packBytes) then
+local function add(t, m)
+  local bytes = #m.texts
+  if packed ~= t or packedCount + m.count > packMessages or packedBytes + bytes > packBytes then
     seal()
+    packed, packedCount, packedBytes, packedTexts.n = t, 0, 0, 0
   end
-  pack = pack or { topic = m.topic, count = 0, bytes = 0 }
-  pack.at = take(m.count)
-  pack.seq, pack.count, pack.bytes = seq, pack.count + m.count, pack.bytes + #m.texts
-  pack[#pack + 1] = m.texts
-  return pack.at
+  packedCount, packedBytes, packedTexts.n = packedCount + m.count, packedBytes + bytes, packedTexts.n + 1
+  packedTexts[packedTexts.n] = m.texts
+  return take(m.count)
 end
 
 -- Stores an event that stands by itself.
@@ -176,7 +176,7 @@ for g = 1, groupCount do
         m.at = single(t, m.texts)
         replace(t, m)
       elseif m.texts ~= '' then
-        m.at = add(m)
+        m.at = add(t, m)
       end
       if m.lease then
         t.lease, t.leased = m.lease, m.lease

@@ -9,10 +9,11 @@ local function firstOf(entry)
 end
 
 -- Takes what is over the limits or too old out of the log, oldest first, by whole
--- entries; the newest stays.
+-- entries; the newest stays. How old they are is looked at from time to time:
+-- who reads leaves out what is too old.
 local function cut(t)
   local oldest, most, page = now - keepMS, math.max(1, keepMessages), t.added + 1
-  while t.count > most or t.bytes > keepBytes or split(t.first) < oldest do
+  while t.count > most or t.bytes > keepBytes or t.aging and split(t.first) < oldest do
     local entries = redis.call('XRANGE', t.log, '-', '+', 'COUNT', page)
     local left = 1
     while left < #entries do
@@ -93,15 +94,15 @@ local function keep(t)
 end
 
 -- Writes down what has come to be of a topic.
+local score = string.format('%.0f', ms)
 local function note(t)
-  local fields = { 'last', t.last, 'bytes', string.format('%.0f', t.bytes) }
+  local fields = { 'last', t.last, 'bytes', string.format('%d', t.bytes), 'count', string.format('%d', t.count) }
   local function set(name, value)
     if value then
       fields[#fields + 1], fields[#fields + 2] = name, value
     end
   end
-  set('first', t.first)
-  set('count', not t.now and string.format('%.0f', t.count))
+  set('first', t.first ~= t.began and t.first)
   set('gone', t.gone)
   set('since', t.since or t.gone and '')
   set('lost', t.lost)
@@ -112,12 +113,12 @@ local function note(t)
   set('kind', t.kind ~= t.had and t.kind)
   set('ended', t.ends)
   set('lease', t.leased and string.format('%.0f', t.leased))
-  set('until', t.aging and string.format('%.0f', now + keepMS + spareMS))
+  set('until', t.aging and t.added and string.format('%.0f', now + keepMS + spareMS))
   redis.call('HSET', t.meta, unpack(fields))
   if t.aging then
     redis.call('PEXPIRE', t.meta, metaMS + spareMS)
   end
-  redis.call('ZADD', topicsKey, string.format('%.0f', ms), t.name)
+  redis.call('ZADD', topicsKey, score, t.name)
   if not t.listed then
     redis.call('ZADD', namesKey, 0, t.name)
   end

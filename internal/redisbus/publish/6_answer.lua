@@ -59,5 +59,6 @@ local head = { epoch, run, ARGV[11], ARGV[2], wire, position, string.format('%.0
 for i = 1, #head do
   head[i] = #head[i] .. ':' .. head[i]
 end
-redis.call('PUBLISH', ARGV[10], table.concat(head) .. table.concat(parts))
+parts[1] = table.concat(head)
+redis.call('PUBLISH', ARGV[10], table.concat(parts))
 return answer
