@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,11 @@ func (s *store) watch(writes [][]string) {
 			for _, i := range p.items() {
 				stored = append(stored, string(i.topic)+" "+i.at.String()+" "+i.data)
 			}
-		case args[0] == "XTRIM":
-			cut[event.Topic(strings.TrimPrefix(args[1], prefix+"log:"))] = true
+		case args[0] == "HSET" && strings.HasPrefix(args[1], prefix+"meta:"):
+			// What is over a limit may still be there, in the middle of a pack.
+			if i := slices.Index(args, "since"); i > 0 && args[i+1] != "" {
+				cut[event.Topic(strings.TrimPrefix(args[1], prefix+"meta:"))] = true
+			}
 		case args[0] == "HSET" && args[1] == prefix+"epochs":
 			ended, _ = event.ParsePosition(args[3])
 		case args[0] == "PUBLISH":
