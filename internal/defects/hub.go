@@ -46,9 +46,9 @@ func ofHub() []Defect {
 		{
 			Name:  "log-begins-early",
 			About: "where a log begins is read a millisecond before its place among the logs is taken",
-			Edits: []Edit{{hubGo, `func (h *Hub) join(t event.Topic, s *Subscriber) *log {
+			Edits: []Edit{{hubGo, `func (h *Hub) join(t event.Topic, s *Subscriber, src *source) {
 	h.mu.Lock()
-`, `func (h *Hub) join(t event.Topic, s *Subscriber) *log {
+`, `func (h *Hub) join(t event.Topic, s *Subscriber, src *source) {
 	early := h.mark.Load().clock
 	time.Sleep(time.Millisecond)
 	h.mu.Lock()

@@ -39,7 +39,7 @@ func (l *log) doubt(h *Hub) {
 	if l.selection != nil {
 		return
 	}
-	if quiet := l.ending.fed.IsZero(); (quiet && l.ending.known || !l.ending.at.IsZero()) && len(l.subscribers) > 0 {
+	if quiet := l.ending.fed.IsZero(); (quiet && l.ending.known || !l.ending.at.IsZero()) && len(l.seats) > 0 {
 		h.reads.push(task{ask: l.topic})
 	}
 	l.ending = ending{doubts: l.ending.doubts + 1}
@@ -94,8 +94,8 @@ func (l *log) conclude(at event.Position, k event.Kind, doubts int) {
 		return
 	}
 	l.ending.at = at
-	for _, s := range l.subscribers { // idle, or about to be without having seen it
-		s.waker.Wake(s)
+	for _, at := range l.seats { // idle, or about to be without having seen it
+		at.subscriber.waker.Wake(at.subscriber)
 	}
 }
 

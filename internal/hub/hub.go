@@ -107,7 +107,7 @@ func (h *Hub) Subscribers(t event.Topic) int {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.subscribers)
+	return len(l.seats)
 }
 
 // Feed implements event.Sink: it appends the stretch, raises the watermark,
@@ -187,9 +187,8 @@ func (h *Hub) Topics() []event.Topic {
 	return slices.Collect(maps.Keys(h.logs))
 }
 
-// join adds the subscriber to the topic's log, which it makes if need be, and
-// returns the log.
-func (h *Hub) join(t event.Topic, s *Subscriber) *log {
+// join adds the subscriber to the topic's log, which it makes if need be.
+func (h *Hub) join(t event.Topic, s *Subscriber, src *source) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[t]
@@ -201,14 +200,14 @@ func (h *Hub) join(t event.Topic, s *Subscriber) *log {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.outlive(now.Position, h.options.Age, h)
-	l.subscribers = append(l.subscribers, s)
-	return l
+	l.seat(s, src)
 }
 
-// leave takes the subscriber out of the log.
-func (h *Hub) leave(l *log, s *Subscriber) {
+// leave takes the subscriber out of the source's log.
+func (h *Hub) leave(s *Subscriber, src *source) {
 	now := time.Now()
-	if !l.remove(s, now) {
+	l := src.log
+	if !l.remove(s, src, now) {
 		return
 	}
 	h.idleMu.Lock()
@@ -261,7 +260,7 @@ func (h *Hub) drop(left idleLog) {
 	defer h.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.subscribers) > 0 || l.left != left.since {
+	if len(l.seats) > 0 || l.left != left.since {
 		return
 	}
 	switch {

@@ -29,10 +29,10 @@ type log struct {
 	holes  int // among the frames
 	table  table
 
-	subscribers []*Subscriber
-	left        time.Time // when the last subscriber left
-	touched     bool      // by the stretch in hand
-	warmth      uint64    // for nothing but having read what is summed up here
+	seats   []seat
+	left    time.Time // when the last subscriber left
+	touched bool      // by the stretch in hand
+	warmth  uint64    // for nothing but having read what is summed up here
 
 	pages  []*page              // shared; each subscriber has its own hold on the one in use
 	wants  map[*Subscriber]want // who waits for which page
@@ -178,31 +178,41 @@ func (l *log) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched = false
-	for list := range slices.Chunk(l.subscribers, 32) {
-		for _, s := range list {
-			l.warmth += uint64(s.form) // fetches what follows, see Warm
+	for list := range slices.Chunk(l.seats, 32) {
+		for _, at := range list {
+			l.warmth += uint64(at.subscriber.form) // fetches what follows, see Warm
 		}
-		for _, s := range list {
-			if s.armed.CompareAndSwap(true, false) {
+		for _, at := range list {
+			if s := at.subscriber; s.armed.CompareAndSwap(true, false) {
 				s.waker.Wake(s)
 			}
 		}
 	}
 }
 
+// seat is where a log has a subscriber. The source knows the number of the seat, so
+// that who leaves is not sought among thousands.
+type seat struct {
+	subscriber *Subscriber
+	source     *source
+}
+
+// seat adds the subscriber. l.mu is held.
+func (l *log) seat(s *Subscriber, src *source) {
+	src.log, src.seat = l, int32(len(l.seats))
+	l.seats = append(l.seats, seat{s, src})
+}
+
 // remove takes the subscriber out and reports whether it was the last one.
-func (l *log) remove(s *Subscriber, now time.Time) bool {
+func (l *log) remove(s *Subscriber, src *source, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.wants, s)
-	i := slices.Index(l.subscribers, s)
-	if i < 0 {
-		return false
-	}
-	last := len(l.subscribers) - 1
-	l.subscribers[i] = l.subscribers[last]
-	l.subscribers[last] = nil
-	l.subscribers = l.subscribers[:last]
+	last := len(l.seats) - 1
+	moved := l.seats[last]
+	moved.source.seat = src.seat
+	l.seats[src.seat], l.seats[last] = moved, seat{}
+	l.seats = l.seats[:last]
 	if last == 0 {
 		l.left = now
 	}

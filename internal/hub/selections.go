@@ -163,7 +163,7 @@ func overlap(a, b []string) bool {
 
 // joinSelection adds the subscriber to the selector's log, which it makes if need
 // be, and returns the log.
-func (h *Hub) joinSelection(match event.Selector, s *Subscriber) *log {
+func (h *Hub) joinSelection(match event.Selector, s *Subscriber, src *source) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.selections.logs[match.String()]
@@ -173,6 +173,5 @@ func (h *Hub) joinSelection(match event.Selector, s *Subscriber) *log {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.subscribers = append(l.subscribers, s)
-	return l
+	l.seat(s, src)
 }

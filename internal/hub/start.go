@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"slices"
 	"time"
 
 	"tickertape/internal/event"
@@ -46,13 +45,18 @@ func (s *Subscriber) begin(from Start, mark *watermark) {
 // hasTables reports whether one of the topics may be a table: a stream
 // that starts now begins with that as it stands.
 func (s *Subscriber) hasTables() bool {
-	return slices.ContainsFunc(s.sources, func(src source) bool { return src.log.mayHaveTables() })
+	for i := range s.sources {
+		if s.sources[i].log.mayHaveTables() { // no copy: its seat is for others to write
+			return true
+		}
+	}
+	return false
 }
 
 // begin lets the source of a stream begin that starts like that, at the cursor.
 func (src *source) begin(from Start, at event.Cursor) {
 	if src.log.selection == nil {
-		src.last = at.Last
+		src.last = int32(at.Last)
 	}
 	switch {
 	case at.Replaying() && at.Tables:

@@ -75,7 +75,8 @@ type cut struct {
 type source struct {
 	log  *log
 	from event.Position // nothing up to here is asked for
-	last int            // from has to be found first: it lies before so many events
+	last int32          // from has to be found first: it lies before so many events
+	seat int32          // the number of its seat in the log; under log.mu
 	page *page          // of the history, while it is needed; under log.mu
 
 	end    event.Position // of the topic, as of the last view; zero: none is known
@@ -111,10 +112,10 @@ func (s *Subscriber) Open(h *Hub, r Request, waker Waker) error {
 		s.sources = s.one[:0]
 	}
 	for _, t := range r.Topics {
-		s.sources = append(s.sources, source{log: h.join(t, s)})
+		h.join(t, s, s.add())
 	}
 	for _, match := range r.Selectors {
-		s.sources = append(s.sources, source{log: h.joinSelection(match, s)})
+		h.joinSelection(match, s, s.add())
 	}
 	// Read after the logs have begun: a stream that starts now starts where
 	// all of them reach back to.
@@ -134,6 +135,12 @@ func (s *Subscriber) Open(h *Hub, r Request, waker Waker) error {
 // side by side, if nothing else comes between; Take after Take waits for it.
 func (s *Subscriber) Warm() uint64 {
 	return uint64(s.form) + s.one[0].from.Seq + s.cursor.Position.Seq + s.cursor.Opened.Seq + s.taken.Bytes
+}
+
+// add returns one more source. There is room for it: logs hold on to where it is.
+func (s *Subscriber) add() *source {
+	s.sources = append(s.sources, source{})
+	return &s.sources[len(s.sources)-1]
 }
 
 // settle judges the cursor by the store's clock, and reports whether it could.
@@ -261,6 +268,6 @@ func (s *Subscriber) Close() {
 	}
 	s.armed.Store(false)
 	for i := range s.sources {
-		s.hub.leave(s.sources[i].log, s)
+		s.hub.leave(s, &s.sources[i])
 	}
 }

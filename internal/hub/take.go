@@ -88,7 +88,7 @@ func (s *Subscriber) views(views []view, now event.Clock) ([]view, event.Positio
 	for i := range s.sources {
 		src := &s.sources[i]
 		if src.last > 0 {
-			from, ok := src.log.tail(s, src, src.last, s.cursor.Opened, now)
+			from, ok := src.log.tail(s, src, int(src.last), s.cursor.Opened, now)
 			if !ok {
 				complete = false
 				continue
