@@ -31,7 +31,7 @@ type settings struct {
 	RetainAge      time.Duration    `env:"HUB_RETAIN_AGE" default:"24h" help:"How long messages are kept."`
 	Memory         size             `env:"HUB_MEMORY" default:"1GiB" help:"Bytes kept of all topics together in memory; beyond it, publishing is refused. With Redis, its maxmemory counts."`
 	MaxStreams     int              `env:"HUB_MAX_STREAMS" default:"100000" help:"Streams open at once; more clients are sent away until later."`
-	Writer         stream.Writer    `env:"HUB_WRITER" default:"portable" help:"Who writes streams: portable, a goroutine for each; loop, on Linux, a few loops for all that come by plain HTTP/1.1, each at a tenth of the memory; auto, loop where there is one."`
+	Writer         stream.Writer    `env:"HUB_WRITER" default:"auto" help:"Who writes streams: loop, on Linux, a few loops for all that come by plain HTTP/1.1, each at a tenth of the memory; portable, a goroutine for each; auto, loop where there is one."`
 	DrainWait      time.Duration    `env:"HUB_DRAIN_WAIT" default:"5s" help:"After SIGTERM, how long a node that shares its bus goes on as before, until balancers see that it is not ready."`
 	DrainWindow    time.Duration    `env:"HUB_DRAIN_WINDOW" default:"25s" help:"Over which time such a node then ends its streams, each at a moment of its own."`
 	LogFormat      string           `env:"HUB_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log: ${enum}."`
