@@ -43,7 +43,9 @@ func TestLossesAroundPacks(t *testing.T) {
 			ids := map[string]string{}
 			publish := func(packs []string) {
 				for _, texts := range packs {
-					pack(t, n.bus, ids, texts)
+					for i, id := range pack(t, n.bus, texts) {
+						ids[strings.Fields(texts)[i]] = id
+					}
 					live.expect("a " + strings.ReplaceAll(texts, " ", ", a "))
 				}
 			}
@@ -70,14 +72,16 @@ func TestLossesAroundPacks(t *testing.T) {
 	}
 }
 
-// pack publishes texts to topic a at once, as one pack, and notes their cursors.
-func pack(t *testing.T, bus *redisbus.Bus, ids map[string]string, texts string) {
+// pack publishes texts, with spaces between, to topic a at once, as one pack, and
+// returns their cursors.
+func pack(t *testing.T, bus *redisbus.Bus, texts string) (ids []string) {
 	t.Helper()
 	var list []event.Message
 	for _, text := range strings.Fields(texts) {
 		list = append(list, event.Message{Data: event.Data{Text: text}})
 	}
-	for i, r := range sent(t, bus, list...) {
-		ids[list[i].Data.Text] = r.Cursor.String()
+	for _, r := range sent(t, bus, list...) {
+		ids = append(ids, r.Cursor.String())
 	}
+	return ids
 }
