@@ -6,33 +6,18 @@ import (
 	"context"
 	"errors"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tickertape/bench/internal/cases"
+	"tickertape/bench/internal/labtest"
 	"tickertape/bench/internal/server"
 )
 
 // tiny is enough to see whether a case works.
 var tiny = cases.Size{Time: 200 * time.Millisecond, Share: 0.004}
-
-func lab(t *testing.T, o server.Options) *server.Lab {
-	t.Helper()
-	o.Source, o.Core = filepath.Join("..", "..", ".."), -1
-	l, err := server.NewLab(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return l
-}
 
 // Each case measures the hub and the floor, and they do nothing wrong. How
 // fast they are is not asked here.
@@ -43,7 +28,7 @@ func TestCases(t *testing.T) {
 			t.Fatalf("%s is missing: make test installs it", program)
 		}
 	}
-	l := lab(t, server.Options{})
+	l := labtest.New(t, server.Options{})
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
@@ -104,7 +89,7 @@ func TestMissingServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := lab(t, server.Options{Hub: "no-such-program"})
+	l := labtest.New(t, server.Options{Hub: "no-such-program"})
 	r, err := chosen[0].Only([]string{server.Hub, server.Floor}).Run(t.Context(), l, 2, tiny, func(string) {})
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +121,7 @@ func TestNames(t *testing.T) {
 // An end from outside ends a run, as an error.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	l := lab(t, server.Options{Hub: "not measured"})
+	l := labtest.New(t, server.Options{Hub: "not measured"})
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := cases.All()[0].Only([]string{server.Floor}).Run(ctx, l, 100, tiny, func(what string) {
 		if strings.Contains(what, "round 2 ") {

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"tickertape/bench/internal/labtest"
 	"tickertape/bench/internal/load"
 	"tickertape/bench/internal/server"
 	"tickertape/internal/proctest"
@@ -23,24 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func lab(t *testing.T, o server.Options) *server.Lab {
-	t.Helper()
-	o.Source, o.Core, o.Hub = filepath.Join("..", "..", ".."), -1, "not measured"
-	l, err := server.NewLab(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return l
-}
-
 func TestFloorStartsAndEnds(t *testing.T) {
 	t.Parallel()
-	s, err := lab(t, server.Options{}).Start(t.Context(), server.Floor, true)
+	s, err := labtest.New(t, server.Options{Hub: "not measured"}).Start(t.Context(), server.Floor, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +96,7 @@ func TestForeignServer(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	s, err := lab(t, server.Options{Other: foreign(t, parent.ID())}).Start(t.Context(), server.Other, false)
+	s, err := labtest.New(t, server.Options{Hub: "not measured", Other: foreign(t, parent.ID())}).Start(t.Context(), server.Other, false)
 	if err != nil {
 		t.Fatal(err)
 	}
