@@ -13,7 +13,8 @@ func ofEpochs() []Defect {
 		{
 			Name:  "epoch-unnoticed",
 			About: "a server that came back older passes for the one before: neither run_id nor clock is compared",
-			Edits: []Edit{{callLua, `local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)`,
+			Edits: []Edit{{callLua, `local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)
+  or numberOf(ARGV[4]) > numberOf(epoch)`,
 				`local turns = not epoch`}},
 			Cases: []string{"redis-rdb"},
 		},

@@ -134,6 +134,33 @@ func TestOlderDataWithoutRestart(t *testing.T) {
 	n.resume(gone, "a", "b").expect("gap a store_lost, a 2, b 2")
 }
 
+// TestOlderDataTwice has a primary follow the same other server once more: what it
+// was told of the first loss is gone with that, and so is the epoch that it had
+// begun since, with what was taken in that.
+func TestOlderDataTwice(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, soon...)
+	less := replicaOf(t, server)
+	n := startNode(t, redisbus.Options{URL: server.URL})
+	live := n.open(hub.Start{}, "a", "b")
+	first := tell(t, n.bus, "a", "1")[0]
+	eventually(t, "the replica has it", func() bool { return less.Must("XLEN", "tt:{0}:log:a") == "1" })
+	less.Must("REPLICAOF", "NO", "ONE")
+	gone := tell(t, n.bus, "a", "gone")[0]
+	live.expect("a 1, a gone")
+	for i := range 2 {
+		follow(server, less)
+		eventually(t, "it has what the other one has", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "1" })
+		server.Must("REPLICAOF", "NO", "ONE")
+		live.until("the loss is told", func() bool { return slices.Contains(live.got, "gap a store_lost") })
+		tell(t, n.bus, "b", fmt.Sprint(i+1))
+		live.until("it goes on", func() bool { return slices.Contains(live.got, fmt.Sprint("b ", i+1)) })
+		live.got = nil
+	}
+	n.resume(first, "a", "b").apart("b 2", "gap a store_lost, gap b store_lost")
+	n.resume(gone, "a", "b").apart("b 2", "gap a store_lost, gap b store_lost")
+}
+
 // TestHistoryOfOneThatFollows has a primary follow another server, which has
 // less, and stay in the epoch that it was in: what it has now is not what there
 // was.
@@ -199,8 +226,8 @@ func TestLoserGoesOn(t *testing.T) {
 }
 
 // TestBackToTheFirst leads a node to a replica that was made a primary, and back
-// to the first one, which goes on in the epoch that it was in: what the other
-// one took is lost to those who are in that epoch.
+// to the first one, which is still in the epoch from before: what the other one
+// took is lost.
 func TestBackToTheFirst(t *testing.T) {
 	t.Parallel()
 	first := redistest.Start(t, soon...)

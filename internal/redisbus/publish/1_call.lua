@@ -100,10 +100,15 @@ local function after(p, q)
   local qms, qseq = split(q)
   return pms > qms or pms == qms and pseq > qseq
 end
+local function numberOf(e)
+  return tonumber(string.match(e, '^%d+'))
+end
 -- Another server wrote last, or nobody: the store may have lost something. Or
 -- this one was given older data while it ran: for a while it followed another
--- one, which had less.
+-- one, which had less. So it was if its clock stands before where the caller knows
+-- it to have stood, or its epoch is one before the caller's.
 local turns = not epoch or clock[3] ~= run or epoch == ARGV[4] and after(ARGV[14], wire)
+  or numberOf(ARGV[4]) > numberOf(epoch)
 
 -- The highest position there is.
 local ms, seq = split(wire)

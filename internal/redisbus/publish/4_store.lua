@@ -16,9 +16,9 @@ end
 
 local ended
 if turns then
-  local number = tonumber(string.match(ARGV[4], '^%d+'))
+  local number = numberOf(ARGV[4])
   if epoch then
-    number = math.max(number, tonumber(string.match(epoch, '^%d+')))
+    number = math.max(number, numberOf(epoch))
     ended = epoch
   end
   epoch = string.format('%.0f.%s', number + 1, nonce)

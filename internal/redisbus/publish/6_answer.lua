@@ -9,7 +9,7 @@ if ended then
   if redis.call('HLEN', epochsKey) > 100 then
     local oldest, number
     for _, e in ipairs(redis.call('HKEYS', epochsKey)) do
-      local n = tonumber(string.match(e, '^%d+'))
+      local n = numberOf(e)
       if not number or n < number then
         oldest, number = e, n
       end
