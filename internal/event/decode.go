@@ -39,6 +39,13 @@ type document struct {
 // Unknown fields, fields given twice, invalid UTF-8 and half surrogates are
 // refused; numbers keep the digits that they were written with.
 func DecodeMessage(body []byte, d Defaults) (Message, error) {
+	if m, ok := decodePlain(body, d); ok {
+		return m, m.Validate()
+	}
+	return decodeDocument(body, d)
+}
+
+func decodeDocument(body []byte, d Defaults) (Message, error) {
 	var doc document
 	if err := json.Unmarshal(body, &doc, json.RejectUnknownMembers(true)); err != nil {
 		return Message{}, describe(err)
