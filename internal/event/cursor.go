@@ -109,7 +109,11 @@ func ParseCursor(s string) (Cursor, error) {
 }
 
 func checksum(b []byte) uint16 {
-	sum := crc32.ChecksumIEEE(b)
+	sum := ^uint32(0)
+	for _, c := range b { // crc32 would have b on the heap
+		sum = crc32.IEEETable[byte(sum)^c] ^ sum>>8
+	}
+	sum = ^sum
 	return uint16(sum ^ sum>>16)
 }
 

@@ -137,3 +137,17 @@ func FuzzCursorFields(f *testing.F) {
 		expectBad(t, s[:len(s)-1])
 	})
 }
+
+// TestTheTextOfACursorStays: clients come back with what an older hub gave out.
+func TestTheTextOfACursorStays(t *testing.T) {
+	t.Parallel()
+	epoch := event.Epoch{Store: 7, Number: 3, Nonce: 0xfedcba98}
+	for want, c := range map[string]event.Cursor{
+		"1AAcD_ty6mPvQlf-8MS1zKA":     {Epoch: epoch, Position: event.Position{MS: 1_700_000_000_123, Seq: 45}},
+		"1AAcD_ty6mAEC-9CV_7wxAAprww": {Epoch: epoch, Position: event.Position{MS: 1, Seq: 2}, Opened: event.Position{MS: 1_700_000_000_123}, Last: 10},
+	} {
+		if got := c.String(); got != want {
+			t.Errorf("%+v: got %q, want %q", c, got, want)
+		}
+	}
+}
