@@ -59,15 +59,16 @@ func (f *frame) encoded(form Form) *encoding {
 	e.once.Do(func() {
 		// The block comes first, behind some room, for the chunk's head says how
 		// long it is.
-		const room = chunkRoom - len(sse.ChunkEnd)
-		b := make([]byte, room, event.MaxCursor+len(f.event.Name)+len(f.event.Data.Text)+64)
-		b = sse.AppendID(b, f.event.Cursor().String())
-		body := len(b)
+		const room, fields = chunkRoom - len(sse.ChunkEnd), len("id: \nevent: \ndata: \n\n")
+		name, data := f.event.Name, f.event.Data.Text
 		if form == Envelope && f.event.End == "" {
-			b = sse.AppendEvent(b, "", f.envelope())
-		} else {
-			b = sse.AppendEvent(b, f.event.Name, f.event.Data.Text)
+			name, data = "", f.envelope()
 		}
+		id := f.event.Cursor().String()
+		b := make([]byte, room, chunkRoom+fields+len(id)+len(name)+len(data))
+		b = sse.AppendID(b, id)
+		body := len(b)
+		b = sse.AppendEvent(b, name, data)
 		var space [room]byte
 		head := sse.AppendChunkHead(space[:0], len(b)-room)
 		begin := room - copy(b[room-len(head):], head)

@@ -36,7 +36,8 @@ func AppendEvent(dst []byte, name, data string) []byte {
 	if name != "" && name != "message" {
 		dst = appendField(dst, "event: ", name)
 	}
-	for {
+	several := strings.Contains(data, "\n") || strings.Contains(data, "\r") // seldom, and this is soon found
+	for several {
 		i := strings.IndexAny(data, "\r\n")
 		if i < 0 {
 			break
