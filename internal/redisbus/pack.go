@@ -52,24 +52,42 @@ type item struct {
 	flags, name, key, data string
 }
 
-// items returns what is in the pack.
-func (p pack) items() ([]item, error) {
-	r := netstrings{rest: p.texts}
-	// Each takes at least two bytes for each of its four texts.
-	if p.count < 1 || p.count > len(p.texts)/8 || uint64(p.count) > p.last.Seq+1 {
-		return nil, errPack
+// itemSize is the least that an item takes: two bytes for each of its four texts.
+const itemSize = 8
+
+// valid reports whether so many items can be in the pack, and stand where it says.
+func (p pack) valid() bool {
+	return p.count >= 1 && p.count <= len(p.texts)/itemSize && uint64(p.count) <= p.last.Seq+1
+}
+
+// first returns the place of the first item of a valid pack.
+func (p pack) first() event.Position {
+	return event.Position{MS: p.last.MS, Seq: p.last.Seq - uint64(p.count-1)}
+}
+
+// items hands over what is in the pack, until that fails. If the pack itself is not
+// right, what it has handed over means nothing.
+func (p pack) items(do func(item) error) error {
+	if !p.valid() {
+		return errPack
 	}
-	list := make([]item, p.count)
-	at, prev := event.Position{MS: p.last.MS, Seq: p.last.Seq - uint64(p.count-1)}, p.prev
-	for i := range list {
-		list[i] = item{position: at, prev: prev, flags: r.next(), name: r.next(), key: r.next(), data: r.next()}
+	r := netstrings{rest: p.texts}
+	at, prev := p.first(), p.prev
+	for range p.count {
+		x := item{position: at, prev: prev, flags: r.next(), name: r.next(), key: r.next(), data: r.next()}
+		if r.failed {
+			return errPack
+		}
+		if err := do(x); err != nil {
+			return err
+		}
 		prev = at
 		at.Seq++
 	}
-	if r.failed || r.rest != "" {
-		return nil, errPack
+	if r.rest != "" {
+		return errPack
 	}
-	return list, nil
+	return nil
 }
 
 // event returns the item as an event of the topic, and whether this version knows

@@ -71,14 +71,14 @@ func parseEntries(t event.Topic, messages []redis.XMessage, before event.Positio
 		if err != nil {
 			return nil, fmt.Errorf("the log of %s, %s: %w", t, m.ID, err)
 		}
-		items, err := p.items()
-		if err != nil {
-			return nil, fmt.Errorf("the log of %s, %s: %w", t, m.ID, err)
-		}
-		for _, x := range items {
+		err = p.items(func(x item) error {
 			if e, _ := x.event(t); e.Position.After(before) {
 				list = append(list, e)
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("the log of %s, %s: %w", t, m.ID, err)
 		}
 	}
 	return list, nil

@@ -91,39 +91,53 @@ func parseAnnouncement(store uint16, text string) (announcement, error) {
 	_, a.rules, _ = strings.Cut(r.next(), "/") // behind the name of the lane
 	r.next()                                   // its call: for people who look
 	a.prev, a.upto = r.position(), r.position()
-	last := a.prev
-	for range r.count(10) {
-		p := pack{last: r.position(), prev: r.position(), topic: event.Topic(r.next())}
-		p.count, p.texts = r.number(), r.next()
-		items, err := p.items()
-		if err != nil || r.failed || !items[0].position.After(last) || !a.add(p.topic, items) {
+	packs, bad := r.packs(a.prev, a.upto)
+	if err != nil || bad != nil || r.failed || r.rest != "" || !a.upto.After(a.prev) {
+		return announcement{}, errWire
+	}
+	messages := 0
+	for _, p := range packs {
+		messages += p.count
+	}
+	a.events = make([]event.Event, 0, messages)
+	for _, p := range packs {
+		if err := p.items(func(x item) error { return a.add(p.topic, x) }); err != nil {
 			return announcement{}, errWire
 		}
-		last = p.last
-	}
-	if err != nil || r.failed || r.rest != "" || last.After(a.upto) || !a.upto.After(a.prev) {
-		return announcement{}, errWire
 	}
 	return a, nil
 }
 
-// add adds what a pack holds, and reports whether this version knows what that is.
-// Losses stand behind all events.
-func (a *announcement) add(t event.Topic, items []item) bool {
-	for _, x := range items {
-		if x.flags == lossKind {
-			gap := event.Gap{Position: x.position, Since: x.position, Reason: event.StoreLost}
-			a.losses = append(a.losses, event.Loss{Topic: t, Prev: x.prev, Gap: gap})
-			continue
+// packs takes the packs of an announcement, which stand in order between two
+// places of the clock.
+func (r *netstrings) packs(after, upto event.Position) ([]pack, error) {
+	list := make([]pack, r.count(10))
+	for i := range list {
+		p := pack{last: r.position(), prev: r.position(), topic: event.Topic(r.next())}
+		p.count, p.texts = r.number(), r.next()
+		if !p.valid() || !p.first().After(after) || p.last.After(upto) {
+			return nil, errWire
 		}
-		e, known := x.event(t)
-		if !known || len(a.losses) > 0 {
-			return false
-		}
-		e.Epoch = a.epoch
-		a.events = append(a.events, e)
+		list[i], after = p, p.last
 	}
-	return true
+	return list, nil
+}
+
+// add adds what stands in a pack, if this version knows what that is. Losses stand
+// behind all events.
+func (a *announcement) add(t event.Topic, x item) error {
+	if x.flags == lossKind {
+		gap := event.Gap{Position: x.position, Since: x.position, Reason: event.StoreLost}
+		a.losses = append(a.losses, event.Loss{Topic: t, Prev: x.prev, Gap: gap})
+		return nil
+	}
+	e, known := x.event(t)
+	if !known || len(a.losses) > 0 {
+		return errWire
+	}
+	e.Epoch = a.epoch
+	a.events = append(a.events, e)
+	return nil
 }
 
 // formatEpoch and parseEpoch are the form of an epoch in Redis: number and
