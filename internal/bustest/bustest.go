@@ -123,10 +123,12 @@ func messages(topic string, n int) []event.Message {
 
 func publish(t *testing.T, bus hub.Bus, list ...event.Message) []event.Receipt {
 	t.Helper()
-	receipts, err := bus.Publish(t.Context(), list)
+	sent := slices.Clone(list)
+	receipts, err := bus.Publish(t.Context(), sent)
 	if err != nil {
 		t.Fatalf("publish: %v", err)
 	}
+	clear(sent) // it is ours again
 	if len(receipts) != len(list) {
 		t.Fatalf("%d receipts for %d messages", len(receipts), len(list))
 	}

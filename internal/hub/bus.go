@@ -16,7 +16,8 @@ import (
 // begins after another one returned stands behind it.
 //
 // Atomicity. A Publish is taken whole or not at all. Once it has returned its
-// receipts, History holds the events and every feed will hand them over. If
+// receipts, History holds the events, every feed will hand them over, and the
+// list of messages is its caller's again. If
 // it fails, the error says whether the messages may be stored:
 // an *event.ItemError (a message that the bus refuses) or an
 // *event.UnavailableError without MaybeStored mean that they are not and

@@ -77,7 +77,8 @@ type arguments struct {
 	args []any
 }
 
-// arguments encodes the call for the server at the session's end.
+// arguments encodes the call for the server at the session's end. They hold until
+// the lane's next ones.
 func (c *call) arguments(l *lane, s *session) arguments {
 	k, o := l.bus.keys, l.bus.options
 	floor := l.bus.witness.floor()
@@ -94,7 +95,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 		c.topic(&a, k, o.Rules, t)
 	}
 	more := moreKeys{before: len(a.keys), seqs: map[scope]int{}}
-	texts := make([]byte, 0, c.size())
+	texts := l.room.of(c.size())
 	for i, g := range c.groups {
 		a.args = append(a.args, len(c.runs[i])+g.reports(), s.inRedis(g.deadline).UnixMilli(), g.follows())
 		for _, r := range c.runs[i] {

@@ -44,6 +44,7 @@ type lane struct {
 	server  string // the run id of the last session's
 	number  int64
 	doubt   *call // sent, and never answered
+	room    room
 }
 
 func newLane(b *Bus) *lane {
