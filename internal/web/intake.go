@@ -20,6 +20,18 @@ type chunk struct {
 	bytes    int
 }
 
+// empty lets go of the messages, but not of their room.
+func (b *chunk) empty() {
+	clear(b.messages)
+	*b = chunk{messages: b.messages[:0], places: b.places[:0]}
+}
+
+// suits reports whether the room is for about so many messages.
+func (b *chunk) suits(size int) bool {
+	room := cap(b.messages)
+	return size <= room && room <= 4*size
+}
+
 func (b *chunk) full(more int) bool {
 	return len(b.messages) == chunkMessages || len(b.messages) > 0 && b.bytes+more > chunkBytes
 }
@@ -30,6 +42,7 @@ type intake struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	next    chunk
+	taken   chunk // the last one; its room is for what comes behind the next
 	end     error // why nothing more comes; nil while the stream is open
 }
 
@@ -60,19 +73,24 @@ func (in *intake) put(m event.Message, place int) bool {
 
 // take returns what has piled up, and waits while that is nothing. Once all is
 // taken of a closed intake, it returns the reason why it was closed.
+// What it returned before is of no use any more.
 func (in *intake) take() (chunk, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.taken.empty()
 	for in.end == nil && len(in.next.messages) == 0 {
 		in.changed.Wait()
 	}
 	if len(in.next.messages) == 0 {
 		return chunk{}, in.end
 	}
-	taken, size := in.next, len(in.next.messages)
-	in.next = chunk{messages: make([]event.Message, 0, size), places: make([]int, 0, size)} // as much is to come
+	room, size := in.taken, len(in.next.messages)
+	if !room.suits(size) { // as much is to come
+		room = chunk{messages: make([]event.Message, 0, size), places: make([]int, 0, size)}
+	}
+	in.taken, in.next = in.next, room
 	in.changed.Broadcast()
-	return taken, nil
+	return in.taken, nil
 }
 
 // close ends the stream; of several reasons the first one counts. What was put
