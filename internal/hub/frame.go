@@ -25,7 +25,7 @@ const (
 // which each stream words for itself.
 type frame struct {
 	event event.Event
-	gap   event.Gap
+	gap   *event.Gap
 	forms [forms]encoding
 	stale atomic.Bool // a newer one has taken its place in its table
 }
@@ -42,11 +42,11 @@ const chunkRoom = 16
 
 // holeFrame returns the place of a hole of the topic.
 func holeFrame(t event.Topic, g event.Gap) *frame {
-	return &frame{event: event.Event{Topic: t, Position: g.Position}, gap: g}
+	return &frame{event: event.Event{Topic: t, Position: g.Position}, gap: &g}
 }
 
 // hole reports whether the frame is the place of a hole.
-func (f *frame) hole() bool { return f.gap.Reason != "" }
+func (f *frame) hole() bool { return f.gap != nil }
 
 func (f *frame) position() event.Position { return f.event.Position }
 
