@@ -116,6 +116,7 @@ const (
 	GapEvent       = "hub.gap"
 	CursorEvent    = "hub.cursor"
 	HeartbeatEvent = "hub.heartbeat"
+	AuthEvent      = "hub.auth" // the client's rights end here
 )
 
 // GapNotice is the data of a hub.gap event.

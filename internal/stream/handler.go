@@ -28,7 +28,7 @@ func (h *handler) Wake(*hub.Subscriber) {
 }
 
 // serve writes the stream until it ends, and returns why.
-func (h *handler) serve(ctx context.Context, q hub.Request) error {
+func (h *handler) serve(ctx context.Context, q Request) error {
 	if err := h.open(q, h); err != nil {
 		return h.sendAway(err)
 	}

@@ -111,7 +111,7 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, q Request, ended f
 	stream := new(looped)
 	stream.prepare(s, q, ended)
 	stream.chunked, q.Chunked = true, true
-	if err := stream.open(q.Request, stream); err != nil {
+	if err := stream.open(q, stream); err != nil {
 		_ = unix.Close(fd)
 		return false
 	}

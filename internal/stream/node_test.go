@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -78,7 +79,7 @@ func startLoop(t testing.TB, o stream.Options, f func(*node)) {
 	n := &node{t: t, second: time.Second / slower, addr: listener.Addr().String()}
 	n.dial = func() net.Conn { return dialSmall(t, n.addr) }
 	o.Writer, o.KeepAlive, o.CursorEvery = stream.Loop, 15*n.second, 300*n.second
-	o.Stall = cmp.Or(o.Stall, 30*time.Second) / slower
+	o.Stall, o.Lifetime = cmp.Or(o.Stall, 30*time.Second)/slower, o.Lifetime/slower
 	n.run(listener, o, f)
 }
 
@@ -114,6 +115,14 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	q := stream.Request{Heartbeat: r.URL.Query().Has("heartbeat"),
 		Request: hub.Request{Topics: topics, From: hub.Start{Cursor: r.Header.Get("Last-Event-ID")}}}
+	if text := r.URL.Query().Get("seconds"); text != "" {
+		seconds, err := strconv.Atoi(text)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		q.Expires = time.Now().Add(time.Duration(seconds) * n.second)
+	}
 	if n.streams.Serve(w, r, q, n.tell) {
 		panic(http.ErrAbortHandler)
 	}

@@ -26,6 +26,7 @@ type Options struct {
 	CursorEvery time.Duration // time without an id before a hub.cursor. 5 min
 	Stall       time.Duration // a stream that takes no byte for so long is cut. 30 s
 	Retry       time.Duration // what browsers wait before they come back, ± 50 %. 3 s
+	Lifetime    time.Duration // after which a stream ends and its client comes back, ± 20 %; 0: never
 	MaxStreams  int           // more than these are sent away until later. 100,000
 	Writer      Writer        // Auto. One that Check refuses does what Auto does
 
@@ -84,6 +85,11 @@ type Request struct {
 	// Heartbeat asks for hub.heartbeat events in place of comments: pages
 	// cannot see those.
 	Heartbeat bool
+	// Expires is when the stream ends since its client's rights do; zero: they
+	// do not.
+	Expires time.Time
+	// Away, if set, is why the client cannot be served now.
+	Away error
 }
 
 // The reasons why a stream ends, besides the client's leaving.
@@ -92,6 +98,9 @@ var (
 	ErrClosing = errors.New("the node is closing")
 	ErrFull    = errors.New("the node has as many streams as it may")
 	ErrOver    = errors.New("all topics have ended")
+	ErrExpired = errors.New("the client's token expired")
+	ErrUnknown = errors.New("whether the client's token is good cannot be told yet")
+	ErrAged    = errors.New("the stream was open as long as it may")
 	ErrFault   = loop.ErrFault // of the hub, in the hands of a loop; elsewhere the panic goes on
 )
 
@@ -110,7 +119,10 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended 
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no")
-	err := s.enter()
+	err := q.Away
+	if err == nil {
+		err = s.enter()
+	}
 	if err == nil && s.take(w, r, q, ended) {
 		return true
 	}
@@ -121,7 +133,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended 
 		return true
 	}
 	defer s.leave()
-	err = h.serve(r.Context(), q.Request)
+	err = h.serve(r.Context(), q)
 	h.end(err)
 	return !errors.Is(err, ErrOver)
 }

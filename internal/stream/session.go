@@ -24,12 +24,14 @@ type session struct {
 	chunked    bool // the session writes the headers itself, and its blocks are chunks
 	heartbeat  bool // in place of comments
 	named      bool // what Next brought ends with an id
+	closing    bool // it knows that the node is closing
+	departure  departure
 
 	// Times are those since the server began: they take a third of the room.
 	keepAlive time.Duration // silence before a sign of life
 	lastWrite time.Duration
 	lastID    time.Duration // when the client last got an id
-	leaveAt   time.Duration // zero: the streams do not end yet
+	leaveAt   time.Duration // zero: it stays
 
 	own          uint64 // bytes of the hub's own blocks that Next brought
 	events, gaps uint64 // what of the subscriber's the client got
@@ -46,13 +48,35 @@ func (s *session) prepare(of *Server, q Request, ended func(Served)) {
 }
 
 // open makes the session that of a stream.
-func (s *session) open(q hub.Request, w hub.Waker) error {
-	if err := s.subscriber.Open(s.server.hub, q, w); err != nil {
+func (s *session) open(q Request, w hub.Waker) error {
+	if err := s.subscriber.Open(s.server.hub, q.Request, w); err != nil {
 		return err
 	}
 	o := s.server.options
 	s.keepAlive = o.KeepAlive*4/5 + rand.N(max(0, o.KeepAlive*2/5-2*o.tick())+1)
+	if o.Lifetime > 0 {
+		s.leave(aged, s.begin+o.Lifetime*4/5+rand.N(o.Lifetime*2/5+1))
+	}
+	if !q.Expires.IsZero() {
+		s.leave(expired, q.Expires.Sub(s.server.began))
+	}
 	return nil
+}
+
+// departure is why a stream ends that could go on.
+type departure uint8
+
+const (
+	aged departure = iota + 1
+	expired
+	drained
+)
+
+// leave has the stream end at that time, unless it ends before.
+func (s *session) leave(why departure, at time.Duration) {
+	if s.leaveAt == 0 || at < s.leaveAt {
+		s.departure, s.leaveAt = why, max(1, at)
+	}
 }
 
 // start says that the stream begins now.
@@ -71,6 +95,9 @@ func (s *session) Next(dst [][]byte, t time.Time) ([][]byte, loop.Then) {
 		s.greeted, s.named = true, true
 		return s.append(dst, s.greeting()), loop.Then{More: true}
 	}
+	if s.departure == expired && now >= s.leaveAt {
+		return s.append(dst, s.farewell()), loop.Then{End: ErrExpired} // whatever there is for it
+	}
 	before := len(dst)
 	dst, state := s.subscriber.Take(dst, piece)
 	s.named = len(dst) > before
@@ -80,7 +107,7 @@ func (s *session) Next(dst [][]byte, t time.Time) ([][]byte, loop.Then) {
 	case state == hub.More:
 		return dst, loop.Then{More: true}
 	case s.leaves(now):
-		return s.append(dst, s.goodbye()), loop.Then{End: ErrClosing}
+		return s.append(dst, s.goodbye()), loop.Then{End: s.departure.err()}
 	}
 	due := s.due()
 	switch {
@@ -129,13 +156,27 @@ func (s *session) goodbye() []byte {
 	return sse.AppendRetry(nil, retry/2+rand.N(retry+1))
 }
 
+// farewell tells a client that its token has expired: it may come back with
+// another one, and goes on from its cursor.
+func (s *session) farewell() []byte {
+	return sse.AppendEvent(s.goodbye(), hub.AuthEvent, `{"reason":"expired"}`)
+}
+
 // leaves reports whether it is the stream's time to end. What was there before,
 // it has handed out by then: its publishers were told that it is on its way.
 func (s *session) leaves(now time.Duration) bool {
-	if s.leaveAt == 0 && s.server.isClosing() {
-		s.leaveAt = max(1, now+rand.N(s.server.window+1))
+	if !s.closing && s.server.isClosing() {
+		s.closing = true
+		s.leave(drained, now+rand.N(s.server.window+1))
 	}
 	return s.leaveAt != 0 && now >= s.leaveAt
+}
+
+func (d departure) err() error {
+	if d == aged {
+		return ErrAged
+	}
+	return ErrClosing
 }
 
 // due is when a quiet stream has to say something.

@@ -15,8 +15,8 @@ type Stats struct {
 	Open    int
 	Opened  uint64            // from now on, or where the query said
 	Resumed uint64            // from a client's own cursor
-	Ended   map[string]uint64 // streams that had begun, by reason: Left, Stalled, Drained, Over
-	Away    map[string]uint64 // clients sent away at once, by reason: Full, Draining, NotReady
+	Ended   map[string]uint64 // streams that had begun, by reason: Left, Stalled, Drained, Over, Expired, Aged
+	Away    map[string]uint64 // clients sent away at once, by reason: Full, Draining, NotReady, Unknown
 	Events  uint64            // written to sockets
 	Bytes   uint64            // the same, with the hub's own blocks and signs of life
 }
@@ -27,6 +27,8 @@ const (
 	Stalled = "stalled" // the client took nothing for too long, and was cut
 	Drained = "drained" // the node sent its client to another one
 	Over    = "over"    // all its topics have ended
+	Expired = "expired" // its client's token has
+	Aged    = "aged"    // it was open as long as it may
 )
 
 // Why clients are sent away before their stream begins.
@@ -34,6 +36,7 @@ const (
 	Full     = "full"      // the node has as many streams as it may
 	Draining = "draining"  // the node is about to end
 	NotReady = "not_ready" // the node has not heard from its bus yet
+	Unknown  = "unknown"   // whether the client's token is good cannot be told yet
 )
 
 // reason returns the one word for why a stream ended.
@@ -45,10 +48,16 @@ func reason(err error, begun bool) string {
 		return Drained
 	case begun && errors.Is(err, ErrOver):
 		return Over
+	case begun && errors.Is(err, ErrExpired):
+		return Expired
+	case begun && errors.Is(err, ErrAged):
+		return Aged
 	case begun:
 		return Left
 	case errors.Is(err, ErrFull):
 		return Full
+	case errors.Is(err, ErrUnknown):
+		return Unknown
 	case errors.Is(err, hub.ErrNotReady):
 		return NotReady
 	}
@@ -64,8 +73,8 @@ type counts struct {
 }
 
 var (
-	endings = [...]string{Left, Stalled, Drained, Over}
-	aways   = [...]string{Full, Draining, NotReady}
+	endings = [...]string{Left, Stalled, Drained, Over, Expired, Aged}
+	aways   = [...]string{Full, Draining, NotReady, Unknown}
 )
 
 func (c *counts) began(resumed bool) {
