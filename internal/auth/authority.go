@@ -58,6 +58,9 @@ func Open() *Authority {
 	return &Authority{open: true, anonymous: &Caller{Name: "anonymous", Rights: rights, anonymous: true}}
 }
 
+// IsOpen reports whether everybody may do everything.
+func (a *Authority) IsOpen() bool { return a.open }
+
 // Close ends what New began.
 func (a *Authority) Close() {
 	if a.tokens != nil {

@@ -34,6 +34,14 @@ func refuse(format string, args ...any) error {
 	return &CredentialError{Cause: fmt.Sprintf(format, args...)}
 }
 
+// verb is what stands before what an action is done to.
+func (a Action) verb() string {
+	if a == Manage {
+		return string(a)
+	}
+	return string(a) + " to"
+}
+
 // RightError says that a caller may not do that.
 type RightError struct {
 	Action Action
@@ -46,7 +54,7 @@ func (e *RightError) Error() string {
 	if len(e.Has) == 0 {
 		return fmt.Sprintf("%s may not %s anything", e.Caller, e.Action)
 	}
-	return fmt.Sprintf("%s may not %s %q, only %s", e.Caller, e.Action, e.Wanted, strings.Join(e.Has, ", "))
+	return fmt.Sprintf("%s may not %s %q, only %s", e.Caller, e.Action.verb(), e.Wanted, strings.Join(e.Has, ", "))
 }
 
 // Check says why the caller may not do that with the topic; nil: it may.
@@ -71,7 +79,10 @@ const toldRights = 10
 
 func (c *Caller) refuse(a Action, wanted string) error {
 	if c.anonymous {
-		return &CredentialError{Missing: true, Cause: fmt.Sprintf("to %s %q takes a token or an API key", a, wanted)}
+		if wanted == "" {
+			return &CredentialError{Missing: true, Cause: fmt.Sprintf("to %s takes a token or an API key", a)}
+		}
+		return &CredentialError{Missing: true, Cause: fmt.Sprintf("to %s %q takes a token or an API key", a.verb(), wanted)}
 	}
 	e := &RightError{Action: a, Wanted: wanted, Caller: c.Name}
 	for i, s := range c.Rights[a] {
@@ -83,6 +94,18 @@ func (c *Caller) refuse(a Action, wanted string) error {
 	}
 	return e
 }
+
+// CheckAny says why the caller may do that with no topic at all; nil: there are
+// some.
+func (c *Caller) CheckAny(a Action) error {
+	if len(c.Rights[a]) > 0 {
+		return nil
+	}
+	return c.refuse(a, "")
+}
+
+// Named reports whether the caller has a credential.
+func (c *Caller) Named() bool { return !c.anonymous }
 
 // Live says why the caller's rights have ended; nil: they have not.
 func (c *Caller) Live(now time.Time) error {

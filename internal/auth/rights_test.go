@@ -106,7 +106,7 @@ func TestAPIKeys(t *testing.T) {
 	if err := c.Check(auth.Publish, "news.a"); err != nil {
 		t.Error(err)
 	}
-	if err := c.Check(auth.Publish, "chat.a"); err == nil || !strings.Contains(err.Error(), `key job may not publish "chat.a", only news.**`) {
+	if err := c.Check(auth.Publish, "chat.a"); err == nil || !strings.Contains(err.Error(), `key job may not publish to "chat.a", only news.**`) {
 		t.Error(err)
 	}
 	if err := c.Check(auth.Manage, "news.a"); err == nil || !strings.Contains(err.Error(), "key job may not manage anything") {

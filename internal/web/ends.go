@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/event"
 )
 
@@ -20,8 +21,9 @@ type ending struct {
 	Duplicate bool         `json:"duplicate,omitempty"`
 }
 
-// end answers POST /topics/{topic}/end.
-func (s *Server) end(c *gin.Context) {
+// end answers POST /topics/{topic}/end. Who may publish there may end it as well: a
+// message can do that too.
+func (s *Server) end(c *gin.Context, caller *auth.Caller) {
 	body, err := readEnd(c)
 	if err != nil {
 		s.fail(c, err)
@@ -29,6 +31,11 @@ func (s *Server) end(c *gin.Context) {
 	}
 	status, err := event.DecodeEnd(body)
 	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	topic := event.Topic(c.Param("topic"))
+	if err := caller.Check(auth.Manage, topic); err != nil && caller.Check(auth.Publish, topic) != nil {
 		s.fail(c, err)
 		return
 	}
@@ -42,12 +49,16 @@ func (s *Server) end(c *gin.Context) {
 
 // cancel answers POST /topics/{topic}/cancel. A topic that has ended is what
 // was asked for, however it ended.
-func (s *Server) cancel(c *gin.Context) {
+func (s *Server) cancel(c *gin.Context, caller *auth.Caller) {
 	body, err := readEnd(c)
 	if err == nil && len(body) > 0 {
 		err = invalid("body", "is not taken: a cancel says all by its address")
 	}
 	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	if err := caller.Check(auth.Manage, event.Topic(c.Param("topic"))); err != nil {
 		s.fail(c, err)
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/event"
 	"tickertape/internal/hub"
 	"tickertape/internal/stream"
@@ -27,12 +28,15 @@ const (
 // everything that may pass is left to the stream, whose status is 200.
 func (s *Server) events(c *gin.Context) {
 	q, err := streamRequest(c.Request)
+	if err == nil {
+		err = s.admit(c.Request, &q)
+	}
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
 	c.Header("X-Content-Type-Options", "nosniff")
-	if s.hub.Over(q.Request) {
+	if q.Away == nil && s.hub.Over(q.Request) {
 		c.Header("Cache-Control", "no-store")
 		c.Status(http.StatusNoContent) // on which an EventSource does not come back
 		return
@@ -40,6 +44,31 @@ func (s *Server) events(c *gin.Context) {
 	if s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q, s.lineOf(c.Request, q)) {
 		panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
 	}
+}
+
+// admit lets who may read all that it asks for do so, as long as it may. While
+// nobody can tell, it is to come back later.
+func (s *Server) admit(r *http.Request, q *stream.Request) error {
+	caller, err := s.caller(r)
+	if errors.Is(err, auth.ErrNoKeys) {
+		q.Away = stream.ErrUnknown
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range q.Topics {
+		if err := caller.Check(auth.Subscribe, t); err != nil {
+			return err
+		}
+	}
+	for _, selector := range q.Selectors {
+		if err := caller.CheckAll(auth.Subscribe, selector); err != nil {
+			return err
+		}
+	}
+	q.Expires = caller.Expires
+	return nil
 }
 
 // namedTopics is how many of a stream's topics and selectors its line in the log names.

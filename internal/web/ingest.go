@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/event"
 )
 
@@ -81,7 +82,7 @@ func placed(unit string, place int, err error) error {
 // was refused already. Until the answer one goroutine reads, and this one
 // publishes what that one decoded: a chunk at a time, because what fails must
 // stop all that comes behind it.
-func (s *Server) publishStream(c *gin.Context, kind bodyKind, refused error) {
+func (s *Server) publishStream(c *gin.Context, caller *auth.Caller, kind bodyKind, refused error) {
 	body := openBody(c)
 	defer body.end()
 	in, t := newIntake(), &tally{}
@@ -95,7 +96,7 @@ func (s *Server) publishStream(c *gin.Context, kind bodyKind, refused error) {
 		watch := newWatch(s.hub, in)
 		defer watch.end()
 		body.read(in, from)
-		err = s.publishChunks(c, in, ingest{numbers, from.unit(), watch}, t)
+		err = s.publishChunks(c, in, ingest{numbers, from.unit(), watch, caller}, t)
 		in.close(err)
 	}
 	body.settle(errors.Is(err, io.EOF))
@@ -138,6 +139,7 @@ type ingest struct {
 	numbers sequence
 	unit    string
 	watch   *watch
+	caller  *auth.Caller
 }
 
 // publishChunks publishes until the stream is over, and returns why.
@@ -156,6 +158,14 @@ func (s *Server) publishChunks(c *gin.Context, in *intake, g ingest, t *tally) e
 // publishChunk publishes all messages of the chunk, or those before the first
 // one that the bus refuses.
 func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) error {
+	if err := g.caller.Live(time.Now()); err != nil {
+		return placed(g.unit, next.places[0], err)
+	}
+	for i, m := range next.messages {
+		if err := g.caller.Check(auth.Publish, m.Topic); err != nil {
+			return s.publishBefore(c, next, i, err, g, t)
+		}
+	}
 	numbers := g.numbers
 	numbers.first += int64(t.Published + t.Duplicates)
 	if err := numbers.number(next.messages); err != nil {
@@ -174,14 +184,19 @@ func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) er
 	if !ok {
 		return placed(g.unit, next.places[0], err)
 	}
+	return s.publishBefore(c, next, item.Index, item.Err, g, t)
+}
+
+// publishBefore publishes what stands before a message with which the stream ends.
+func (s *Server) publishBefore(c *gin.Context, next chunk, bad int, why error, g ingest, t *tally) error {
 	before := next
-	before.messages = next.messages[:item.Index]
+	before.messages = next.messages[:bad]
 	if len(before.messages) > 0 {
 		if err := s.publishChunk(c, before, g, t); err != nil {
 			return err
 		}
 	}
-	return placed(g.unit, next.places[item.Index], item.Err)
+	return placed(g.unit, next.places[bad], why)
 }
 
 func (s *Server) publishSome(c *gin.Context, messages []event.Message) ([]event.Receipt, error) {

@@ -105,7 +105,13 @@ type answer struct {
 
 func (n *node) do(t *testing.T, r request) answer {
 	t.Helper()
-	q, err := http.NewRequestWithContext(t.Context(), r.method, n.URL+r.path, strings.NewReader(r.body))
+	return n.ask(t, t.Context(), r, func(*http.Response) bool { return true })
+}
+
+// ask sends a request, and reads the body of its answer where that is wanted.
+func (n *node) ask(t *testing.T, ctx context.Context, r request, wanted func(*http.Response) bool) answer {
+	t.Helper()
+	q, err := http.NewRequestWithContext(ctx, r.method, n.URL+r.path, strings.NewReader(r.body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,11 +127,52 @@ func (n *node) do(t *testing.T, r request) answer {
 		t.Fatalf("%s %s: %v", r.method, r.path, err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	if !wanted(response) {
+		return answer{response.StatusCode, response.Header, nil}
+	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatalf("%s %s: %v", r.method, r.path, err)
 	}
 	return answer{response.StatusCode, response.Header, body}
+}
+
+// first is do for a request that may open a stream, which it then leaves.
+func (n *node) first(t *testing.T, r request) answer {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	return n.ask(t, ctx, r, func(a *http.Response) bool { return a.Header.Get("Content-Type") != "text/event-stream" })
+}
+
+// send posts a body as it comes.
+func (n *node) send(t *testing.T, path, contentType, authorization string, body io.Reader) answer {
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.URL+path, body)
+	if err != nil {
+		t.Error(err)
+		return answer{}
+	}
+	q.Header.Set("Content-Type", contentType)
+	q.Header.Set("Authorization", authorization)
+	response, err := n.client.Do(q)
+	if err != nil {
+		t.Error(err)
+		return answer{}
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return answer{response.StatusCode, response.Header, text}
+}
+
+// put stores a message past the node.
+func (n *node) put(t *testing.T, topic, data string) {
+	t.Helper()
+	if _, err := n.Bus.Publish(t.Context(), []event.Message{{Topic: event.Topic(topic), Data: event.Data{Text: data}}}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // decode reads an answer that must be a 200 with JSON of exactly that form.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/event"
 	"tickertape/internal/hub"
 )
@@ -67,6 +68,8 @@ var statuses = [...]struct {
 	{errMediaType, http.StatusUnsupportedMediaType},
 	{errEncoding, http.StatusUnsupportedMediaType},
 	{errOrigin, http.StatusForbidden},
+	{errCookieOrigin, http.StatusForbidden},
+	{auth.ErrNoKeys, http.StatusServiceUnavailable},
 	{errNoTopic, http.StatusNotFound},
 	{errNoRoute, http.StatusNotFound},
 	{errNoMethod, http.StatusMethodNotAllowed},
@@ -94,6 +97,12 @@ func statusOf(err error) int {
 	}
 	if _, ok := errors.AsType[*event.EndedError](err); ok {
 		return http.StatusConflict
+	}
+	if _, ok := errors.AsType[*auth.CredentialError](err); ok {
+		return http.StatusUnauthorized
+	}
+	if _, ok := errors.AsType[*auth.RightError](err); ok {
+		return http.StatusForbidden
 	}
 	if _, ok := errors.AsType[*event.TableFullError](err); ok {
 		return http.StatusUnprocessableEntity
@@ -195,8 +204,20 @@ func (s *Server) answer(c *gin.Context, p Problem, err error) {
 		}
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
+	if p.Status == http.StatusUnauthorized {
+		c.Header("WWW-Authenticate", challenge(err))
+	}
 	c.Abort()
 	answerWhole(c, p.Status, ProblemType, p)
+}
+
+// challenge says how to come by a right (RFC 6750, section 3). A credential that
+// was there and is none is told apart from one that was missing.
+func challenge(err error) string {
+	if e, ok := errors.AsType[*auth.CredentialError](err); ok && !e.Missing {
+		return `Bearer realm="tickertape", error="invalid_token"`
+	}
+	return `Bearer realm="tickertape"`
 }
 
 // answerWhole answers with a JSON document and its length, so that a client

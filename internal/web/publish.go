@@ -14,6 +14,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/event"
 )
 
@@ -55,16 +56,22 @@ type batchReceipt struct {
 }
 
 // publish answers POST /publish.
-func (s *Server) publish(c *gin.Context) {
+func (s *Server) publish(c *gin.Context, caller *auth.Caller) {
 	kind, err := bodyKindOf(c.Request.Header)
+	if err == nil {
+		err = caller.CheckAny(auth.Publish)
+	}
 	if kind == ndjsonStream || kind == sseStream {
-		s.publishStream(c, kind, err)
+		s.publishStream(c, caller, kind, err)
 		return
 	}
 	var messages []event.Message
 	var batch bool
 	if err == nil {
 		messages, batch, err = decode(c, kind == jsonBody)
+	}
+	if err == nil {
+		err = mayPublish(caller, messages, batch)
 	}
 	if err != nil {
 		s.fail(c, err)
@@ -89,6 +96,18 @@ func (s *Server) publish(c *gin.Context) {
 		results[i] = newReceipt(r)
 	}
 	c.JSON(http.StatusOK, batchReceipt{results})
+}
+
+// mayPublish says why the caller may not publish the messages; nil: it may.
+func mayPublish(caller *auth.Caller, messages []event.Message, batch bool) error {
+	for i, m := range messages {
+		if err := caller.Check(auth.Publish, m.Topic); err != nil && batch {
+			return &event.ItemError{Index: i, Err: err}
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // decode reads the request's messages and reports whether they are a batch.
@@ -229,22 +248,22 @@ func parseQuery(raw string) (url.Values, error) {
 	return query, nil
 }
 
-// sameOrigin lets through what no page of a foreign origin sent. A browser
+// mayWrite reports whether no page of a foreign origin makes the request. A browser
 // sends such posts without asking first.
-func (s *Server) sameOrigin(c *gin.Context) {
-	origin := c.GetHeader("Origin")
-	if origin == "" || slices.Contains(s.options.PublishOrigins, origin) {
-		return
-	}
-	if u, err := url.Parse(origin); err == nil && u.Host != "" && u.Host == c.Request.Host && !rebindable(u.Hostname()) {
-		return
-	}
-	s.fail(c, errOrigin)
+func (s *Server) mayWrite(r *http.Request, caller *auth.Caller) bool {
+	origin := r.Header.Get("Origin")
+	return origin == "" || s.isNamed(origin) || isOwn(origin, r.Host) && (caller != nil && caller.Named() || !rebindable(origin))
 }
 
-// rebindable reports whether DNS says which machine the name is. A foreign
-// page can have its own name point to this machine, and is "same origin" then.
-func rebindable(name string) bool {
-	_, err := netip.ParseAddr(name)
+// rebindable reports whether DNS says which machine an origin is. A foreign page
+// can have its own name point to this machine, and is "same origin" then. What it
+// cannot do is to have a credential for the hub.
+func rebindable(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return true
+	}
+	name := u.Hostname()
+	_, err = netip.ParseAddr(name)
 	return err != nil && name != "localhost" && !strings.HasSuffix(name, ".localhost")
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/gin-contrib/cors"
 	"github.com/gin-gonic/gin"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/hub"
 	"tickertape/internal/stream"
 )
@@ -35,7 +37,10 @@ type Options struct {
 	// RulesDiffer reports whether another node has other rules; nil: there is
 	// no other one.
 	RulesDiffer func() bool
-	Log         *slog.Logger
+	// Authority knows who may do what; nil: everybody everything. The server's
+	// owner closes it.
+	Authority *auth.Authority
+	Log       *slog.Logger
 }
 
 // Server answers the hub's HTTP requests.
@@ -65,6 +70,9 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 			return nil, fmt.Errorf("publish origin %q is not of the form https://host[:port], in lower case", origin)
 		}
 	}
+	if o.Authority == nil {
+		o.Authority = auth.Open()
+	}
 	if o.MaxStreamsIn == 0 {
 		o.MaxStreamsIn = 10_000
 	}
@@ -84,14 +92,13 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 }
 
 func (s *Server) routes() error {
-	open := s.engine.Group("/", cors.New(cors.Config{AllowAllOrigins: true,
-		AllowMethods: []string{http.MethodGet}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
+	open := s.engine.Group("/", s.readers())
 	alive := func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
 	for path, handler := range map[string]gin.HandlerFunc{
-		"/events":                 s.events,
-		"/topics":                 s.topics,
-		"/topics/:topic":          s.topic,
-		"/topics/:topic/messages": s.messages,
+		"/events":                 s.events, // it knows what passes
+		"/topics":                 s.reading(s.topics),
+		"/topics/:topic":          s.reading(s.topic),
+		"/topics/:topic/messages": s.reading(s.messages),
 		"/healthz":                alive,
 		"/readyz":                 s.ready,
 		"/openapi.yaml":           serveOpenAPI,
@@ -122,20 +129,55 @@ func (s *Server) routes() error {
 func (s *Server) publishRoutes() {
 	for path, route := range map[string]struct {
 		body    func(http.Header) string
-		handler gin.HandlerFunc
+		handler handler
 	}{
 		"/publish":              {bodyOf, s.publish},
 		"/topics/:topic/end":    {bodyOfEnd, s.end},
 		"/topics/:topic/cancel": {bodyOfEnd, s.cancel},
 	} {
-		group := s.engine.Group(path, s.countRequests(route.body), s.sameOrigin)
-		if len(s.options.PublishOrigins) > 0 {
-			group.Use(cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins,
-				AllowMethods: []string{http.MethodPost}, AllowHeaders: requestHeaders(), MaxAge: 12 * time.Hour}))
-		}
-		group.POST("", route.handler)
-		group.OPTIONS("", noContent)
+		group := s.engine.Group(path, s.countRequests(route.body), s.named(http.MethodPost))
+		group.POST("", s.writing(route.handler))
+		group.OPTIONS("", s.preflight)
 	}
+}
+
+// readers let pages of every origin read, and those of the origins that are named
+// send their cookies along.
+func (s *Server) readers() gin.HandlerFunc {
+	all := cors.New(cors.Config{AllowAllOrigins: true, AllowMethods: []string{http.MethodGet}, AllowHeaders: requestHeaders(), MaxAge: corsAge})
+	if len(s.options.PublishOrigins) == 0 {
+		return all
+	}
+	named := s.named(http.MethodGet)
+	return func(c *gin.Context) {
+		if s.isNamed(c.GetHeader("Origin")) {
+			named(c)
+			return
+		}
+		c.Header("Vary", "Origin")
+		all(c)
+	}
+}
+
+// named lets pages of the origins that are named use the method, with their cookies.
+func (s *Server) named(method string) gin.HandlerFunc {
+	if len(s.options.PublishOrigins) == 0 {
+		return func(*gin.Context) {}
+	}
+	allow := cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins, AllowMethods: []string{method},
+		AllowHeaders: requestHeaders(), AllowCredentials: !s.options.Authority.IsOpen(), MaxAge: corsAge})
+	return func(c *gin.Context) {
+		if s.isNamed(c.GetHeader("Origin")) {
+			allow(c)
+		}
+	}
+}
+
+// corsAge is how long a browser need not ask again.
+const corsAge = 12 * time.Hour
+
+func (s *Server) isNamed(origin string) bool {
+	return slices.Contains(s.options.PublishOrigins, origin)
 }
 
 // requestHeaders are those that a client on fetch may send.
@@ -236,6 +278,9 @@ func (s *Server) notReady() error {
 		return errDraining
 	}
 	if err := s.bus.Ready(); err != nil {
+		return err
+	}
+	if err := s.options.Authority.Ready(); err != nil {
 		return err
 	}
 	select {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/event"
 )
 
@@ -46,7 +47,7 @@ func (s *Server) topicState(i event.TopicInfo) topicState {
 }
 
 // topics answers GET /topics.
-func (s *Server) topics(c *gin.Context) {
+func (s *Server) topics(c *gin.Context, caller *auth.Caller) {
 	query, limit, err := pageQuery(c)
 	if err != nil {
 		s.fail(c, err)
@@ -62,6 +63,10 @@ func (s *Server) topics(c *gin.Context) {
 			return
 		}
 		match = &selector
+	}
+	if err := mayList(caller, match); err != nil {
+		s.fail(c, err)
+		return
 	}
 	infos, err := s.bus.Topics(ctx, match, event.Topic(query.Get("after")), limit+1)
 	if err != nil {
@@ -79,11 +84,27 @@ func (s *Server) topics(c *gin.Context) {
 	c.JSON(http.StatusOK, page)
 }
 
+// mayList says why the caller may not see the topics of the selector, or all of
+// them; nil: it may.
+func mayList(caller *auth.Caller, match *event.Selector) error {
+	if match != nil {
+		return caller.CheckAll(auth.Subscribe, *match)
+	}
+	all, err := event.ParseSelector("**")
+	if err != nil {
+		return err
+	}
+	if err := caller.CheckAll(auth.Subscribe, all); err != nil {
+		return hinted{err, "ask for those that you may see, like GET /topics?select=news.**"}
+	}
+	return nil
+}
+
 // topic answers GET /topics/{topic}.
-func (s *Server) topic(c *gin.Context) {
+func (s *Server) topic(c *gin.Context, caller *auth.Caller) {
 	ctx, cancel := busContext(c)
 	defer cancel()
-	info, err := s.known(ctx, c.Param("topic"))
+	info, err := s.known(ctx, caller, c.Param("topic"))
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -91,9 +112,12 @@ func (s *Server) topic(c *gin.Context) {
 	c.JSON(http.StatusOK, s.topicState(info))
 }
 
-// known describes a topic by its name.
-func (s *Server) known(ctx context.Context, name string) (event.TopicInfo, error) {
+// known describes a topic by its name, if the caller may know it.
+func (s *Server) known(ctx context.Context, caller *auth.Caller, name string) (event.TopicInfo, error) {
 	t, err := event.ParseTopic(name)
+	if err == nil {
+		err = caller.Check(auth.Subscribe, t)
+	}
 	if err != nil {
 		return event.TopicInfo{}, err
 	}
@@ -119,7 +143,7 @@ type historyGap struct {
 }
 
 // messages answers GET /topics/{topic}/messages.
-func (s *Server) messages(c *gin.Context) {
+func (s *Server) messages(c *gin.Context, caller *auth.Caller) {
 	query, limit, err := pageQuery(c)
 	if err != nil {
 		s.fail(c, err)
@@ -127,7 +151,7 @@ func (s *Server) messages(c *gin.Context) {
 	}
 	ctx, cancel := busContext(c)
 	defer cancel()
-	info, err := s.known(ctx, c.Param("topic"))
+	info, err := s.known(ctx, caller, c.Param("topic"))
 	if err != nil {
 		s.fail(c, err)
 		return
