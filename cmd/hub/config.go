@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/event"
 )
 
@@ -35,54 +36,64 @@ func wrong(at ast.Node, format string, args ...any) error {
 
 func lineOf(n ast.Node) int { return n.GetToken().Position.Line }
 
-// readConfig reads the configuration file; without a name there are no rules.
-// An error names the file and, where there is one, the line.
-func readConfig(name string) (event.Rules, error) {
+// config is what the configuration file says.
+type config struct {
+	rules  event.Rules
+	access *auth.Policy // nil: nothing of that
+}
+
+// readConfig reads the configuration file; without a name it says nothing. An
+// error names the file and, where there is one, the line.
+func readConfig(name string) (config, error) {
 	if name == "" {
-		return nil, nil
+		return config{}, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err // it names the file
+		return config{}, err // it names the file
 	}
 	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return config{}, err
 	case len(text) > maxConfig:
-		return nil, fmt.Errorf("%s: the file is over the limit of %d KiB", name, maxConfig>>10)
+		return config{}, fmt.Errorf("%s: the file is over the limit of %d KiB", name, maxConfig>>10)
 	}
-	rules, err := parseConfig(text)
+	says, err := parseConfig(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s:%w", name, err)
+		return config{}, fmt.Errorf("%s:%w", name, err)
 	}
-	return rules, nil
+	return says, nil
 }
 
 // parseConfig reads what the configuration file says. Every error is a
 // lineError.
-func parseConfig(text []byte) (event.Rules, error) {
+func parseConfig(text []byte) (config, error) {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, syntax(err)
+		return config{}, syntax(err)
 	}
-	var rules event.Rules
+	var says config
 	for i, document := range file.Docs {
 		if i > 0 && !isNothing(document.Body) {
-			return nil, wrong(document.Body, "a second document begins; there may be one")
+			return config{}, wrong(document.Body, "a second document begins; there may be one")
 		}
 		if err := fields(document.Body, "the file", func(field string, value ast.Node) (err error) {
-			if field != "rules" {
-				return wrong(value, "there is no setting %.64q here; rules is one", field)
+			switch field {
+			case "rules":
+				says.rules, err = parseRules(value)
+			case "access":
+				says.access, err = parseAccess(value)
+			default:
+				err = wrong(value, "there is no setting %.64q here; rules and access are known", field)
 			}
-			rules, err = parseRules(value)
 			return err
 		}); err != nil {
-			return nil, err
+			return config{}, err
 		}
 	}
-	return rules, nil
+	return says, nil
 }
 
 // syntax words what is no YAML.
@@ -232,6 +243,9 @@ func parseRule(n ast.Node) (placedRule, error) {
 
 // inLine gives an error its line, unless it has one.
 func inLine(n ast.Node, err error) error {
+	if err == nil {
+		return nil
+	}
 	if _, ok := errors.AsType[*lineError](err); ok {
 		return err
 	}

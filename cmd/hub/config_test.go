@@ -36,7 +36,7 @@ func TestConfigTaken(t *testing.T) {
 		"rules: [{selector: a.b, kind: log}, {selector: a.*, kind: log}, {selector: a.*.c, kind: log}, {selector: a.**, kind: log}]": {
 			{Selector: selector(t, "a.b")}, {Selector: selector(t, "a.*")}, {Selector: selector(t, "a.*.c")}, {Selector: selector(t, "a.**")}},
 	} {
-		if got, err := parseConfig([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := parseConfig([]byte(text)); err != nil || !reflect.DeepEqual(got.rules, want) || got.access != nil {
 			t.Errorf("%q: got %v, %v; want %v", text, got, err, want)
 		}
 	}
@@ -87,9 +87,9 @@ func TestConfigRefused(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		rules, err := readConfig(file)
+		says, err := readConfig(file)
 		if err == nil || !strings.HasPrefix(err.Error(), file+":") || !strings.Contains(err.Error(), because) {
-			t.Errorf("%.200q: got %v, %v; want an error that says %q", text, rules, err, because)
+			t.Errorf("%.200q: got %v, %v; want an error that says %q", text, says, err, because)
 		}
 	}
 	for _, name := range []string{t.TempDir(), filepath.Join(t.TempDir(), "missing.yaml")} {
@@ -104,39 +104,39 @@ func TestConfigExamples(t *testing.T) {
 	t.Parallel()
 	_, text, _ := strings.Cut(read(t, "../../docs/topics.md"), "```yaml\n")
 	text, _, _ = strings.Cut(text, "```")
-	if rules, err := parseConfig([]byte(text)); err != nil || len(rules) != 3 || rules[0].Keys != 5000 {
-		t.Errorf("docs/topics.md: %v, %v", rules, err)
+	if says, err := parseConfig([]byte(text)); err != nil || len(says.rules) != 3 || says.rules[0].Keys != 5000 {
+		t.Errorf("docs/topics.md: %v, %v", says, err)
 	}
 	shipped := read(t, "../../deploy/tickertape.yaml")
-	if rules, err := parseConfig([]byte(shipped)); err != nil || len(rules) > 0 {
-		t.Errorf("as shipped: %v, %v", rules, err)
+	if says, err := parseConfig([]byte(shipped)); err != nil || len(says.rules) > 0 {
+		t.Errorf("as shipped: %v, %v", says, err)
 	}
-	if rules, err := parseConfig([]byte(strings.ReplaceAll(shipped, "\n#  ", "\n  "))); err != nil || len(rules) != 2 {
-		t.Errorf("with its lines uncommented: %v, %v", rules, err)
+	if says, err := parseConfig([]byte(strings.ReplaceAll(shipped, "\n#  ", "\n  "))); err != nil || len(says.rules) != 2 {
+		t.Errorf("with its lines uncommented: %v, %v", says, err)
 	}
 }
 
 // Whatever the file holds, it is refused with a line, or each of its rules can
 // count.
 func FuzzConfig(f *testing.F) {
-	for _, text := range []string{"", first, first + "  keys: 5\n- {selector: '**', kind: ephemeral}", "rules: [*a, &a b]", "a: !!map {<<: *b}", "- - -", "? a\n: |\n  b", "\x00\xff", "%YAML 1.2\n---\n...\n"} {
+	for _, text := range []string{"", first, first + "  keys: 5\n- {selector: '**', kind: ephemeral}", "rules: [*a, &a b]", "access: {anonymous: {subscribe: ['**', a.b]}, api_keys: [{name: a, sha256: " + hashOfA + ", publish: a}], tokens: {keys: k, leeway: 5s}}", "a: !!map {<<: *b}", "- - -", "? a\n: |\n  b", "\x00\xff", "%YAML 1.2\n---\n...\n"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		rules, err := parseConfig(text)
+		says, err := parseConfig(text)
 		if err != nil {
 			line, ok := errors.AsType[*lineError](err)
-			if !ok || line.line < 1 || rules != nil {
-				t.Fatalf("%v, %v", rules, err)
+			if !ok || line.line < 1 || says.rules != nil || says.access != nil {
+				t.Fatalf("%v, %v", says, err)
 			}
 			return
 		}
-		for i, rule := range rules {
+		for i, rule := range says.rules {
 			topic := event.Topic(strings.ReplaceAll(strings.ReplaceAll(rule.Selector.String(), "**", "other.topic"), "*", "other"))
 			if rule.Keys < 0 || rule.Keys > maxKeys || rule.Keys > 0 && rule.Kind != event.KindLatest || !rule.Selector.Match(topic) {
 				t.Fatalf("rule %d: %+v", i, rule)
 			}
-			for _, before := range rules[:i] {
+			for _, before := range says.rules[:i] {
 				if before.Selector.Covers(rule.Selector) {
 					t.Fatalf("%q comes behind %q", rule.Selector, before.Selector)
 				}

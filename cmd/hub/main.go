@@ -26,27 +26,41 @@ var version = "development"
 
 func main() { os.Exit(start()) }
 
-// start runs a node until a signal ends it, and returns the exit status.
+// start does what the command line says, and returns the exit status. Nearly
+// always that is to serve: so its flags are the program's own.
 func start() int {
+	if len(os.Args) > 1 && os.Args[1] == checkName {
+		return checkConfig(os.Args[2:])
+	}
 	var s settings
 	kong.Parse(&s, kong.Name("hub"), kong.Vars{"version": version}, kong.UsageOnError(),
-		kong.Description("Tickertape: broadcasts what is published to browsers, over Server-Sent Events."))
+		kong.Description("Tickertape: broadcasts what is published to browsers, over Server-Sent Events.\n\n"+
+			`"hub check-config FILE" says what a configuration file means, and does nothing else.`))
+	return serve(s)
+}
+
+// serve runs a node until a signal ends it, and returns the exit status.
+func serve(s settings) int {
 	relax()
 	log := s.logger().With(slog.String("node", uuid.NewString()))
 	ctx, stop := untilSignal()
 	defer stop()
-	rules, err := readConfig(s.Config)
+	says, err := readConfig(s.Config)
 	if err != nil {
 		log.Error("--config (HUB_CONFIG)", slog.Any("error", err))
 		return 1
 	}
-	bus, err := openBus(s, rules, log)
+	if err := s.checkReach(says); err != nil {
+		log.Error("the hub would be open to everybody", slog.Any("error", err))
+		return 1
+	}
+	bus, err := openBus(s, says.rules, log)
 	if err != nil {
 		log.Error("no bus", slog.Any("error", err))
 		return 1
 	}
 	defer bus.close()
-	if err := run(ctx, s, rules, bus, log); err != nil {
+	if err := run(ctx, s, says, bus, log); err != nil {
 		log.Error("the hub ended", slog.Any("error", err))
 		return 1
 	}
@@ -72,13 +86,18 @@ func openBus(s settings, rules event.Rules, log *slog.Logger) (ownedBus, error) 
 const spareFiles = 64
 
 // run serves until ctx ends.
-func run(ctx context.Context, s settings, rules event.Rules, bus ownedBus, log *slog.Logger) error {
+func run(ctx context.Context, s settings, says config, bus ownedBus, log *slog.Logger) error {
+	authority, err := says.open(log)
+	if err != nil {
+		return err
+	}
+	defer authority.Close()
 	m := metrics.New(version)
-	h := hub.New(bus, hub.Options{Rules: rules})
+	h := hub.New(bus, hub.Options{Rules: says.rules})
 	// A quiet stream's cursor must be renewed before what it names expires.
 	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), Writer: s.Writer,
 		CursorEvery: min(5*time.Minute, s.RetainAge/2), Delay: m.Delivered})
-	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, RulesDiffer: bus.rulesDiffer, Log: log})
+	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, RulesDiffer: bus.rulesDiffer, Authority: authority, Log: log})
 	if err != nil {
 		return err
 	}

@@ -23,9 +23,9 @@ type settings struct {
 	AdminAddr      string           `env:"HUB_ADMIN_ADDR" default:"127.0.0.1:8081" help:"Address of metrics and profiles, host:port; none: nowhere."`
 	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes, like redis://user:password@host:6379/0; redis+sentinel://host:26379,host:26379/name by Sentinels, redis+cluster://host:6379,host:6379 in a Cluster; rediss for TLS. None: one node, in memory."`
 	RedisPrefix    string           `env:"HUB_REDIS_PREFIX" default:"tt:{0}:" help:"What the names of all keys and channels in Redis begin with; hubs with the same one are nodes of one."`
-	Config         string           `env:"HUB_CONFIG" placeholder:"FILE" help:"YAML file whose list rules says of which topics only the latest message of each key is kept, or nothing; docs/topics.md shows one. None: all topics are logs."`
-	Insecure       bool             `env:"HUB_INSECURE" help:"Let everyone publish, although the address can be reached from other machines."`
-	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN" help:"Origins, like https://example.com, whose pages may publish, besides the hub's own under an IP address or localhost."`
+	Config         string           `env:"HUB_CONFIG" placeholder:"FILE" help:"YAML file that says who may do what (access, docs/access.md), and of which topics only the latest message of each key is kept, or nothing (rules, docs/topics.md). None: everybody may do everything, and all topics are logs."`
+	Insecure       bool             `env:"HUB_INSECURE" help:"Let everyone publish, although the address can be reached from other machines and --config says nothing of access; and everyone look at --admin-addr."`
+	PublishOrigins []string         `env:"HUB_PUBLISH_ORIGINS" placeholder:"ORIGIN" help:"Origins, like https://example.com, whose pages may publish and send cookies along, besides the hub's own: that may publish with a credential, or under an IP address or localhost."`
 	RetainMessages int              `env:"HUB_RETAIN_MESSAGES" default:"10000" help:"Messages kept of each topic."`
 	RetainBytes    size             `env:"HUB_RETAIN_BYTES" default:"16MiB" help:"Bytes kept of each topic."`
 	RetainAge      time.Duration    `env:"HUB_RETAIN_AGE" default:"24h" help:"How long messages are kept."`
@@ -44,7 +44,7 @@ const noAdmin = "none"
 
 // Validate is called by kong.
 func (s *settings) Validate() error {
-	host, port, err := net.SplitHostPort(s.Addr)
+	_, port, err := net.SplitHostPort(s.Addr)
 	switch {
 	case err != nil || port == "":
 		return fmt.Errorf("--addr (HUB_ADDR): %q is not of the form host:port, like 127.0.0.1:8080 or [::1]:8080", s.Addr)
@@ -52,13 +52,20 @@ func (s *settings) Validate() error {
 		return errors.New("--retain-messages, --retain-bytes, --memory and --max-streams must each be at least 1, --retain-age at least 1s")
 	case min(s.DrainWait, s.DrainWindow) < 0 || max(s.DrainWait, s.DrainWindow) > time.Hour:
 		return errors.New("--drain-wait and --drain-window must each be from 0s to 1h")
-	case !s.Insecure && !isLoopback(host):
-		return fmt.Errorf("--addr %s can be reached from other machines, and everyone there could publish: use a loopback address, or say --insecure", s.Addr)
 	}
 	if err := s.Writer.Check(); err != nil {
 		return fmt.Errorf("--writer (HUB_WRITER): %w", err)
 	}
 	return s.validateAdmin()
+}
+
+// checkReach refuses to let everybody in whom nobody meant.
+func (s *settings) checkReach(says config) error {
+	if host, _, err := net.SplitHostPort(s.Addr); err != nil || says.access != nil || s.Insecure || isLoopback(host) {
+		return err
+	}
+	return fmt.Errorf("--addr %s can be reached from other machines, and everyone there could publish: use a loopback address, "+
+		"say in --config who may do what (access), or say --insecure", s.Addr)
 }
 
 func (s *settings) validateAdmin() error {

@@ -49,11 +49,6 @@ func TestReadmeListsSettings(t *testing.T) {
 func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ args, because string }{
-		{"--addr=:8080", "--insecure"},
-		{"--addr=0.0.0.0:8080", "--insecure"},
-		{"--addr=[::]:8080", "--insecure"},
-		{"--addr=192.0.2.1:8080", "--insecure"},
-		{"--addr=hub.example:8080", "--insecure"},
 		{"--admin-addr=:8081", "--insecure"},
 		{"--admin-addr=192.0.2.1:8081", "--insecure"},
 		{"--admin-addr=hub.example:8081", "--insecure"},

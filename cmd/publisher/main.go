@@ -37,8 +37,9 @@ func (s streams) note(format string, args ...any) {
 
 // commands are the flags and subcommands.
 type commands struct {
-	URL     string           `name:"url" env:"HUB_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the hub, or of what balances several. Default: ${default}."`
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	URL       string           `name:"url" env:"HUB_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the hub, or of what balances several. Default: ${default}."`
+	TokenFile string           `name:"token-file" env:"HUB_TOKEN_FILE" placeholder:"FILE" help:"File with the token or API key that the hub asks for, read before each request; without it, the variable HUB_TOKEN may hold one."`
+	Version   kong.VersionFlag `help:"Print the version and exit."`
 
 	Send   send      `cmd:"" group:"Publish" help:"Publish a message, once or again and again."`
 	Pipe   pipe      `cmd:"" group:"Publish" help:"Publish what comes from standard input, for as long as it comes: lines, JSON, a stream of events, a model's answer."`
@@ -48,6 +49,8 @@ type commands struct {
 	End    end       `cmd:"" group:"Publish" help:"End a topic: nothing more can be published to it."`
 	Cancel cancel    `cmd:"" group:"Publish" help:"Cancel what a topic's producer does, from anywhere."`
 	Listen listen    `cmd:"" group:"Listen" help:"Print what is published to topics, live or from history."`
+	Token  token     `cmd:"" group:"Rights" help:"Make a token, to try rights out with."`
+	APIKey apiKey    `cmd:"" name:"api-key" group:"Rights" help:"Make an API key for a backend job."`
 }
 
 // Help implements kong.HelpProvider.
@@ -100,7 +103,7 @@ func run(args []string, std streams) int {
 		std.note("publisher: %v\nRun \"%s --help\" for more information.", err, commandOf(err))
 		return exitUsage
 	}
-	hub, err := client.New(c.URL, client.Options{})
+	hub, err := client.New(c.URL, client.Options{Credential: c.credential})
 	if err != nil {
 		std.note("publisher: --url (HUB_URL): %v", err)
 		return exitUsage
@@ -115,6 +118,26 @@ func run(args []string, std streams) int {
 		return code
 	}
 	return 0
+}
+
+// maxCredential is the most bytes of a token.
+const maxCredential = 16 << 10
+
+// credential returns what the user has to prove who it is, if anything.
+func (c *commands) credential() (string, error) {
+	if c.TokenFile == "" {
+		return os.Getenv("HUB_TOKEN"), nil
+	}
+	f, err := os.Open(c.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxCredential))
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 // noHub reports whether an error looks as if there were no hub at the address.

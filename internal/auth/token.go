@@ -55,7 +55,7 @@ func (v *verifier) identify(ctx context.Context, token string) (*Caller, error) 
 	}
 	known := v.source.now()
 	hash := sha256.Sum256([]byte(token))
-	if c, ok := known.verified.get(hash); ok {
+	if c, ok := known.verified.Get(hash); ok {
 		return c, nil
 	}
 	payload, known, err := v.verify(ctx, token, known)
@@ -64,7 +64,7 @@ func (v *verifier) identify(ctx context.Context, token string) (*Caller, error) 
 	}
 	c, err := v.callerOf(payload)
 	if err == nil {
-		known.verified.put(hash, c)
+		known.verified.Put(hash, c)
 	}
 	return c, err
 }

@@ -22,6 +22,10 @@ type Options struct {
 	// Silence is how long a stream may bring no byte before it is taken for
 	// dead. 45 s; a hub says something every 18 s at the latest.
 	Silence time.Duration
+	// Credential, if set, is asked before each request for a token or an API key
+	// to send along; it may be another one each time. No redirect to another host
+	// gets it.
+	Credential func() (string, error)
 }
 
 // Client speaks to one hub, or to several behind one address. Its methods may
@@ -33,6 +37,8 @@ type Client struct {
 	http    *http.Client
 	timeout time.Duration
 	silence time.Duration
+
+	credential func() (string, error)
 }
 
 // New returns a Client for the hub at a URL like http://127.0.0.1:8080. A path
@@ -61,7 +67,21 @@ func New(baseURL string, o Options) (*Client, error) {
 		http:    &http.Client{Transport: o.Transport, CheckRedirect: checkRedirect},
 		timeout: o.Timeout,
 		silence: o.Silence,
+
+		credential: o.Credential,
 	}, nil
+}
+
+// authorize says who makes the request.
+func (c *Client) authorize(r *http.Request) error {
+	if c.credential == nil {
+		return nil
+	}
+	credential, err := c.credential()
+	if err == nil && credential != "" {
+		r.Header.Set("Authorization", "Bearer "+credential)
+	}
+	return err
 }
 
 // checkRedirect follows for streams alone: a redirected POST becomes a GET, or

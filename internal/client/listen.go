@@ -166,6 +166,9 @@ func (l *listener) attempt(ctx context.Context) (again bool, err error) {
 	if l.cursor != "" {
 		request.Header.Set("Last-Event-ID", l.cursor)
 	}
+	if err := l.client.authorize(request); err != nil {
+		return false, err
+	}
 	l.failures++
 	silence.Start()
 	response, err := l.client.http.Do(request)

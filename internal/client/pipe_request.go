@@ -118,6 +118,10 @@ func (p *pipe) post(ctx context.Context, body *feed) outcome {
 	}
 	request.ContentLength = -1
 	request.Header.Set("Content-Type", "application/x-ndjson")
+	if err := p.client.authorize(request); err != nil {
+		_ = body.Close()
+		return outcome{err: err}
+	}
 	response, err := p.client.http.Do(request)
 	if err != nil {
 		return outcome{err: &unreachable{orCause(ctx, withoutURL(err))}}

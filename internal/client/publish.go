@@ -130,6 +130,9 @@ func (c *Client) post(ctx context.Context, to string, body any, again bool, resu
 		// An empty list tells the transport, but sends no header.
 		request.Header["Idempotency-Key"] = []string{}
 	}
+	if err := c.authorize(request); err != nil {
+		return err
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
 		return &unreachable{err}

@@ -42,7 +42,7 @@
  */
 /** @typedef {{readonly cursor: string, readonly state: State, readonly topics: string[], close(): void}} Connection */
 
-const types = ['message', 'hub.gap', 'hub.end', 'hub.open', 'hub.heartbeat', 'hub.cursor'];
+const types = ['message', 'hub.gap', 'hub.end', 'hub.open', 'hub.heartbeat', 'hub.cursor', 'hub.auth'];
 /** what is more than a sign @type {Record<string, Item['kind']>} */
 const kinds = { message: 'event', 'hub.gap': 'gap', 'hub.end': 'end' };
 const heartbeat = 20_000; // ms; the hub's are 12 to 18 s apart
@@ -304,7 +304,8 @@ class Stream {
         if (source !== this.#source) return;
         this.#watch.touch();
         if (type === 'hub.open') this.#tries = 0;
-        this.#read(kinds[type] ?? 'sign', e);
+        if (type === 'hub.auth') this.#retry('token'); // the last one's time is over
+        else this.#read(kinds[type] ?? 'sign', e);
       });
     }
     source.onerror = () => source === this.#source && this.#lost(source);
