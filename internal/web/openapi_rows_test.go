@@ -163,3 +163,16 @@ func faultyTrials(status int) map[string]trial {
 	}
 	return rows
 }
+
+// guardedTrials ask a hub that takes credentials, with none and with one for other
+// topics.
+func guardedTrials(bearer string) map[string]trial {
+	rows := map[string]trial{}
+	for _, route := range guardedRoutes() {
+		anonymous, other := route.ask("yours"), route.ask("yours")
+		other.header = append(other.header, bearer)
+		rows[route.name+" by nobody"] = trial{anonymous, 401, true}
+		rows[route.name+" by somebody else"] = trial{other, 403, true}
+	}
+	return rows
+}

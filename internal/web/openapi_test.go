@@ -21,6 +21,7 @@ import (
 
 	"tickertape/internal/membus"
 	"tickertape/internal/nodetest"
+	"tickertape/internal/web"
 )
 
 // plainBodies teaches the validator the bodies that are text to it. It keeps
@@ -142,7 +143,7 @@ func (c *checked) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // request checks a request and leaves it as it was.
 func (c *checked) request(r *http.Request) (*openapi3filter.RequestValidationInput, error) {
-	input := &openapi3filter.RequestValidationInput{Request: r.Clone(r.Context()), Options: &openapi3filter.Options{}}
+	input := &openapi3filter.RequestValidationInput{Request: r.Clone(r.Context()), Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}}
 	input.Route, input.PathParams, c.refused = c.router.FindRoute(r)
 	if c.refused != nil {
 		input.Route = nil
@@ -223,6 +224,9 @@ func TestOpenAPIHolds(t *testing.T) {
 		faulty := &node{nodetest.Start(t, nodetest.Options{Over: faultyBus{membus.New(membus.Options{}), err}}), n.client}
 		c.run(t, faulty, faultyTrials(status))
 	}
+	i := newIssuer(t)
+	guarded := startNode(t, nodetest.Options{Web: web.Options{Authority: i.authority(nil)}})
+	c.run(t, guarded, guardedTrials("Authorization: Bearer "+i.token(claims{"publish": "mine", "subscribe": "mine", "manage": "mine"})))
 	n.Web.Drain()
 	c.run(t, n, map[string]trial{"drains": {get("/readyz"), 503, true}, "drains, head": {request{method: "HEAD", path: "/readyz"}, 503, true}})
 	c.to = direct{idleServer(t, membus.New(membus.Options{}), slog.New(slog.DiscardHandler))}
