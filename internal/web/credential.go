@@ -141,18 +141,20 @@ func (s *Server) cookieOf(r *http.Request) (string, error) {
 // trusted reports whether a browser says that a page of the hub's own origin, or
 // of one that is allowed, has made the request. Of a GET it may say nothing: older
 // ones do so within their origin, and never where another origin could read the
-// answer.
+// answer. An origin alone does not say whether its page came by the same way: the
+// hub may not know that its own is https.
 func (s *Server) trusted(r *http.Request) bool {
-	if origin := r.Header.Get("Origin"); origin != "" {
-		return s.isNamed(origin) || isOwn(origin, r.Host)
-	}
+	origin := r.Header.Get("Origin")
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
 		return true
 	case "":
-		return r.Method == http.MethodGet || r.Method == http.MethodHead
+		if origin == "" {
+			return r.Method == http.MethodGet || r.Method == http.MethodHead
+		}
+		return s.isNamed(origin) || isOwn(origin, r.Host)
 	}
-	return false
+	return s.isNamed(origin)
 }
 
 // isOwn reports whether the origin is that of the hub's own pages.

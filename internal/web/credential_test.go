@@ -82,6 +82,7 @@ func TestCookies(t *testing.T) {
 		{"a foreign link or picture", []string{"Sec-Fetch-Site: cross-site"}, 403, 403},
 		{"a page of a neighbour", []string{"Sec-Fetch-Site: same-site"}, 403, 403},
 		{"a page whose origin begins alike", []string{"Origin: " + friend + ".evil.example"}, 403, 403},
+		{"a page of its own that somebody on the way has changed", []string{"Origin: http://hub.example", "Sec-Fetch-Site: cross-site"}, 403, 403},
 		{"a page by an open way", []string{"Origin: http://app.example"}, 403, 403},
 	} {
 		t.Run(x.name, func(t *testing.T) {
