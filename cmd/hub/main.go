@@ -95,16 +95,16 @@ func run(ctx context.Context, s settings, says config, bus ownedBus, log *slog.L
 	m := metrics.New(version)
 	h := hub.New(bus, hub.Options{Rules: says.rules})
 	// A quiet stream's cursor must be renewed before what it names expires.
-	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.MaxStreams, maxOpenFiles()-spareFiles), Writer: s.Writer,
+	streams := stream.NewServer(h, stream.Options{MaxStreams: min(s.Limits.MaxStreams, maxOpenFiles()-spareFiles), Lifetime: s.Limits.StreamLifetime, Writer: s.Writer,
 		CursorEvery: min(5*time.Minute, s.RetainAge/2), Delay: m.Delivered})
-	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, RulesDiffer: bus.rulesDiffer, Authority: authority, Log: log})
+	handler, err := web.New(h, m.Publisher(bus.Bus), streams, web.Options{PublishOrigins: s.PublishOrigins, RulesDiffer: bus.rulesDiffer, Authority: authority, Limits: s.Limits.web(), Log: log})
 	if err != nil {
 		return err
 	}
 	if err := m.Watch(metrics.Node{Bus: bus.Bus, Hub: h, Streams: streams, Web: handler}); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler, ConnContext: stream.WithConn, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	server := &http.Server{Handler: handler, ConnContext: stream.WithConn, ConnState: handler.ConnState, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 	listener, err := stream.Listen(ctx, s.Addr)
 	if err != nil {

@@ -30,10 +30,10 @@ type settings struct {
 	RetainBytes    size             `env:"HUB_RETAIN_BYTES" default:"16MiB" help:"Bytes kept of each topic."`
 	RetainAge      time.Duration    `env:"HUB_RETAIN_AGE" default:"24h" help:"How long messages are kept."`
 	Memory         size             `env:"HUB_MEMORY" default:"1GiB" help:"Bytes kept of all topics together in memory; beyond it, publishing is refused. With Redis, its maxmemory counts."`
-	MaxStreams     int              `env:"HUB_MAX_STREAMS" default:"100000" help:"Streams open at once; more clients are sent away until later."`
 	Writer         stream.Writer    `env:"HUB_WRITER" default:"auto" help:"Who writes streams: loop, on Linux, a few loops for all that come by plain HTTP/1.1, each at a tenth of the memory; portable, a goroutine for each; auto, loop where there is one."`
 	DrainWait      time.Duration    `env:"HUB_DRAIN_WAIT" default:"5s" help:"After SIGTERM, how long a node that shares its bus goes on as before, until balancers see that it is not ready."`
 	DrainWindow    time.Duration    `env:"HUB_DRAIN_WINDOW" default:"25s" help:"Over which time such a node then ends its streams, each at a moment of its own."`
+	Limits         limitSettings    `embed:"" group:"Limits"`
 	LogFormat      string           `env:"HUB_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log: ${enum}."`
 	LogLevel       slog.Level       `env:"HUB_LOG_LEVEL" default:"info" help:"Least level to log: debug, info, warn, error."`
 	Version        kong.VersionFlag `help:"Print the version and exit."`
@@ -48,8 +48,8 @@ func (s *settings) Validate() error {
 	switch {
 	case err != nil || port == "":
 		return fmt.Errorf("--addr (HUB_ADDR): %q is not of the form host:port, like 127.0.0.1:8080 or [::1]:8080", s.Addr)
-	case s.RetainMessages < 1 || s.RetainBytes < 1 || s.RetainAge < time.Second || s.Memory < 1 || s.MaxStreams < 1:
-		return errors.New("--retain-messages, --retain-bytes, --memory and --max-streams must each be at least 1, --retain-age at least 1s")
+	case s.RetainMessages < 1 || s.RetainBytes < 1 || s.RetainAge < time.Second || s.Memory < 1:
+		return errors.New("--retain-messages, --retain-bytes and --memory must each be at least 1, --retain-age at least 1s")
 	case min(s.DrainWait, s.DrainWindow) < 0 || max(s.DrainWait, s.DrainWindow) > time.Hour:
 		return errors.New("--drain-wait and --drain-window must each be from 0s to 1h")
 	}

@@ -29,6 +29,9 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	out.hub(stats)
 	out.ends(stats)
 	out.publishes(c.Web.PublishStats())
+	for limit, n := range c.Web.LimitStats() {
+		out.counter("limited", "Requests and connections that ended at a limit.", n, "limit", limit)
+	}
 	out.flag("bus_ready", "Whether the bus works: 1, or 0; /readyz says why not.", c.Bus.Ready() == nil)
 	switch bus := c.Bus.(type) {
 	case *redisbus.Bus:

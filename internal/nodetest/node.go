@@ -123,6 +123,7 @@ func (n *Node) Cut() {
 }
 
 func (n *Node) track(c net.Conn, state http.ConnState) {
+	n.Web.ConnState(c, state)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch state {

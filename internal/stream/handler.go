@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tickertape/internal/hub"
+	"tickertape/internal/sse"
 )
 
 // handler is the portable writer: the goroutine that serves a request writes
@@ -30,15 +31,25 @@ func (h *handler) Wake(*hub.Subscriber) {
 // serve writes the stream until it ends, and returns why.
 func (h *handler) serve(ctx context.Context, q Request) error {
 	if err := h.open(q, h); err != nil {
-		return h.sendAway(err)
+		return h.sendAway(err, 0)
 	}
 	h.start()
 	return h.run(ctx)
 }
 
+// fullTimes is how much longer clients wait for a node that is full: streams last,
+// and until one ends, all who come back come in vain.
+const fullTimes = 5
+
 // sendAway writes nothing but the advice when to come back.
-func (h *handler) sendAway(why error) error {
-	return errors.Join(why, h.write(h.append(nil, h.goodbye())))
+func (h *handler) sendAway(why error, retry time.Duration) error {
+	if retry == 0 {
+		retry = jittered(h.server.options.Retry)
+		if errors.Is(why, ErrFull) {
+			retry *= fullTimes
+		}
+	}
+	return errors.Join(why, h.write(h.append(nil, sse.AppendRetry(nil, retry))))
 }
 
 func (h *handler) run(ctx context.Context) error {

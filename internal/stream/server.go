@@ -90,6 +90,8 @@ type Request struct {
 	Expires time.Time
 	// Away, if set, is why the client cannot be served now.
 	Away error
+	// Retry is when a client that is sent away may come back; 0: as others do.
+	Retry time.Duration
 }
 
 // The reasons why a stream ends, besides the client's leaving.
@@ -100,6 +102,9 @@ var (
 	ErrOver    = errors.New("all topics have ended")
 	ErrExpired = errors.New("the client's token expired")
 	ErrUnknown = errors.New("whether the client's token is good cannot be told yet")
+	ErrBusy    = errors.New("the node opens as many streams a second as it may")
+	ErrAddress = errors.New("the client's address has as much as it may")
+	ErrSubject = errors.New("the client's token has as many streams as it may")
 	ErrAged    = errors.New("the stream was open as long as it may")
 	ErrFault   = loop.ErrFault // of the hub, in the hands of a loop; elsewhere the panic goes on
 )
@@ -129,7 +134,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended 
 	h := &handler{writer: w, control: http.NewResponseController(w), awake: make(chan struct{}, 1)}
 	h.prepare(s, q, ended)
 	if err != nil {
-		h.end(h.sendAway(err))
+		h.end(h.sendAway(err, q.Retry))
 		return true
 	}
 	defer s.leave()

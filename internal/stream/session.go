@@ -152,9 +152,11 @@ func (s *session) greeting() []byte {
 // goodbye is a retry line alone: it counts as soon as it is read, and a blank
 // line behind it would be an empty event to some clients.
 func (s *session) goodbye() []byte {
-	retry := s.server.options.Retry
-	return sse.AppendRetry(nil, retry/2+rand.N(retry+1))
+	return sse.AppendRetry(nil, jittered(s.server.options.Retry))
 }
+
+// jittered returns a time ± 50 %.
+func jittered(d time.Duration) time.Duration { return d/2 + rand.N(d+1) }
 
 // farewell tells a client that its token has expired: it may come back with
 // another one, and goes on from its cursor.
@@ -226,7 +228,6 @@ func (s *session) end(why error) {
 		sum.Resumed = s.subscriber.Opening().Resumed
 		s.subscriber.Close()
 	}
-	sum.Reason = reason(why, sum.Begun)
-	s.server.counts.ending(sum.Begun, sum.Reason)
+	sum.Reason = s.server.counts.ending(sum.Begun, why)
 	s.ended(sum)
 }

@@ -16,7 +16,7 @@ type Stats struct {
 	Opened  uint64            // from now on, or where the query said
 	Resumed uint64            // from a client's own cursor
 	Ended   map[string]uint64 // streams that had begun, by reason: Left, Stalled, Drained, Over, Expired, Aged
-	Away    map[string]uint64 // clients sent away at once, by reason: Full, Draining, NotReady, Unknown
+	Away    map[string]uint64 // clients sent away at once, by reason: Full, Draining, NotReady, Unknown, Busy, Address, Subject
 	Events  uint64            // written to sockets
 	Bytes   uint64            // the same, with the hub's own blocks and signs of life
 }
@@ -37,31 +37,31 @@ const (
 	Draining = "draining"  // the node is about to end
 	NotReady = "not_ready" // the node has not heard from its bus yet
 	Unknown  = "unknown"   // whether the client's token is good cannot be told yet
+	Busy     = "busy"      // the node opens as many streams a second as it may
+	Address  = "address"   // the client's address has as many streams, or asks as often, as it may
+	Subject  = "subject"   // the client's token has as many streams as it may
 )
 
-// reason returns the one word for why a stream ended.
-func reason(err error, begun bool) string {
-	switch {
-	case begun && errors.Is(err, ErrStalled):
-		return Stalled
-	case begun && errors.Is(err, ErrClosing):
-		return Drained
-	case begun && errors.Is(err, ErrOver):
-		return Over
-	case begun && errors.Is(err, ErrExpired):
-		return Expired
-	case begun && errors.Is(err, ErrAged):
-		return Aged
-	case begun:
-		return Left
-	case errors.Is(err, ErrFull):
-		return Full
-	case errors.Is(err, ErrUnknown):
-		return Unknown
-	case errors.Is(err, hub.ErrNotReady):
-		return NotReady
+// outcome is why a stream ended, or did not begin, and the word for it.
+type outcome struct {
+	err    error
+	reason string
+}
+
+// What is in neither table, is the last one of its own.
+var (
+	endings = [...]outcome{{ErrStalled, Stalled}, {ErrClosing, Drained}, {ErrOver, Over}, {ErrExpired, Expired}, {ErrAged, Aged}, {nil, Left}}
+	aways   = [...]outcome{{ErrFull, Full}, {ErrUnknown, Unknown}, {ErrBusy, Busy}, {ErrAddress, Address}, {ErrSubject, Subject},
+		{hub.ErrNotReady, NotReady}, {nil, Draining}}
+)
+
+// find returns which one of the outcomes an error is.
+func find(all []outcome, err error) int {
+	last := len(all) - 1
+	if i := slices.IndexFunc(all[:last], func(o outcome) bool { return errors.Is(err, o.err) }); i >= 0 {
+		return i
 	}
-	return Draining
+	return last
 }
 
 // counts are a server's counters: two additions for each batch that a stream
@@ -72,11 +72,6 @@ type counts struct {
 	away                           [len(aways)]atomic.Uint64
 }
 
-var (
-	endings = [...]string{Left, Stalled, Drained, Over, Expired, Aged}
-	aways   = [...]string{Full, Draining, NotReady, Unknown}
-)
-
 func (c *counts) began(resumed bool) {
 	if resumed {
 		c.resumed.Add(1)
@@ -85,12 +80,17 @@ func (c *counts) began(resumed bool) {
 	}
 }
 
-func (c *counts) ending(begun bool, reason string) {
+// ending counts the end of a stream, or a client sent away, and returns the one
+// word for why.
+func (c *counts) ending(begun bool, why error) string {
 	if begun {
-		c.ended[slices.Index(endings[:], reason)].Add(1)
-	} else {
-		c.away[slices.Index(aways[:], reason)].Add(1)
+		i := find(endings[:], why)
+		c.ended[i].Add(1)
+		return endings[i].reason
 	}
+	i := find(aways[:], why)
+	c.away[i].Add(1)
+	return aways[i].reason
 }
 
 // Stats returns the server's counters.
@@ -98,11 +98,11 @@ func (s *Server) Stats() Stats {
 	c := &s.counts
 	stats := Stats{Open: s.Open(), Opened: c.opened.Load(), Resumed: c.resumed.Load(),
 		Ended: map[string]uint64{}, Away: map[string]uint64{}, Events: c.events.Load(), Bytes: c.bytes.Load()}
-	for i, reason := range endings {
-		stats.Ended[reason] = c.ended[i].Load()
+	for i, o := range endings {
+		stats.Ended[o.reason] = c.ended[i].Load()
 	}
-	for i, reason := range aways {
-		stats.Away[reason] = c.away[i].Load()
+	for i, o := range aways {
+		stats.Away[o.reason] = c.away[i].Load()
 	}
 	return stats
 }

@@ -23,10 +23,14 @@ var errCookieOrigin = errors.New("a cookie counts only in requests from the hub'
 type handler func(*gin.Context, *auth.Caller)
 
 // reading has a handler answer requests that change nothing, once it is known who
-// makes them.
+// makes them. They are counted, as often as an address may make them.
 func (s *Server) reading(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		caller, err := s.caller(c.Request)
+		err := s.door.ask(s.networkOf(c))
+		var caller *auth.Caller
+		if err == nil {
+			caller, err = s.caller(c.Request)
+		}
 		if err != nil {
 			s.fail(c, err)
 			return
@@ -35,15 +39,27 @@ func (s *Server) reading(h handler) gin.HandlerFunc {
 	}
 }
 
-// writing is reading for requests that no page of a foreign origin may make.
+// writing has a handler answer requests that no page of a foreign origin may make.
+// Only those are counted whose credential is none: each costs to find out.
 func (s *Server) writing(h handler) gin.HandlerFunc {
-	return s.reading(func(c *gin.Context, caller *auth.Caller) {
-		if !s.mayWrite(c.Request, caller) {
-			s.fail(c, errOrigin)
+	return func(c *gin.Context) {
+		network := s.networkOf(c)
+		err := s.door.suspect(network)
+		var caller *auth.Caller
+		if err == nil {
+			if caller, err = s.caller(c.Request); statusOf(err) == http.StatusUnauthorized {
+				_ = s.door.ask(network) // it is refused already
+			}
+		}
+		if err == nil && !s.mayWrite(c.Request, caller) {
+			err = errOrigin
+		}
+		if err != nil {
+			s.fail(c, err)
 			return
 		}
 		h(c, caller)
-	})
+	}
 }
 
 // preflight answers a page's question whether it may make a request.

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -19,73 +20,81 @@ import (
 	"tickertape/internal/stream"
 )
 
-const (
-	maxTopics = 100
-	maxQuery  = 7 << 10
-)
+const maxQuery = 7 << 10
 
 // events answers GET /events. What is wrong with the request itself is a 4xx;
 // everything that may pass is left to the stream, whose status is 200.
 func (s *Server) events(c *gin.Context) {
-	q, err := streamRequest(c.Request)
+	seat, err := s.door.admit(s.networkOf(c))
+	var q stream.Request
 	if err == nil {
-		err = s.admit(c.Request, &q)
+		q, err = s.wanted(c.Request, &seat)
 	}
-	if err != nil {
+	switch away, ok := errors.AsType[*limitError](err); {
+	case ok:
+		s.limited.count(err)
+		q.Away, q.Retry = away.away, away.retry()
+	case errors.Is(err, auth.ErrNoKeys):
+		q.Away = stream.ErrUnknown
+	case err != nil:
+		seat.leave()
 		s.fail(c, err)
 		return
 	}
 	c.Header("X-Content-Type-Options", "nosniff")
 	if q.Away == nil && s.hub.Over(q.Request) {
+		seat.leave()
 		c.Header("Cache-Control", "no-store")
 		c.Status(http.StatusNoContent) // on which an EventSource does not come back
 		return
 	}
-	if s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q, s.lineOf(c.Request, q)) {
+	if s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q, s.ender(c, q, seat)) {
 		panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
 	}
 }
 
-// admit lets who may read all that it asks for do so, as long as it may. While
-// nobody can tell, it is to come back later.
-func (s *Server) admit(r *http.Request, q *stream.Request) error {
-	caller, err := s.caller(r)
-	if errors.Is(err, auth.ErrNoKeys) {
-		q.Away = stream.ErrUnknown
-		return nil
-	}
+// wanted reads what a stream asks for, of somebody who may read all of that, and as
+// long as it may.
+func (s *Server) wanted(r *http.Request, at *seat) (stream.Request, error) {
+	q, err := s.streamRequest(r)
 	if err != nil {
-		return err
+		return q, err
+	}
+	caller, err := s.caller(r)
+	if err != nil {
+		return q, err
 	}
 	for _, t := range q.Topics {
 		if err := caller.Check(auth.Subscribe, t); err != nil {
-			return err
+			return q, err
 		}
 	}
 	for _, selector := range q.Selectors {
 		if err := caller.CheckAll(auth.Subscribe, selector); err != nil {
-			return err
+			return q, err
 		}
 	}
 	q.Expires = caller.Expires
-	return nil
+	return q, at.of(caller.Subject)
 }
 
 // namedTopics is how many of a stream's topics and selectors its line in the log names.
 const namedTopics = 3
 
-// lineOf returns what writes the one line that a stream leaves in the log: of one
+// ender returns what is done when a stream has ended. It gives the seat back, and
+// writes the one line that a stream leaves in the log: of one
 // that was served what its client got, of one that was sent away only now and then
 // that this happens. It names no cursor and no query: that may hold a token. Of the
 // request it keeps no more than it needs: the stream may outlive that by hours.
-func (s *Server) lineOf(r *http.Request, q stream.Request) func(stream.Served) {
-	remote, topics, first := r.RemoteAddr, len(q.Topics)+len(q.Selectors), firstTopics(q)
+func (s *Server) ender(c *gin.Context, q stream.Request, at seat) func(stream.Served) {
+	remote, topics, first := s.remote(c), len(q.Topics)+len(q.Selectors), firstTopics(q)
 	return func(served stream.Served) {
+		at.leave()
 		if errors.Is(served.Err, stream.ErrFault) {
 			s.log.Error("panic", slog.String("path", "/events"), slog.Any("panic", served.Err))
 		}
 		if !served.Begun {
-			s.logAway(served.Reason)
+			s.logAway(served.Reason, remote)
 			return
 		}
 		s.log.LogAttrs(context.Background(), slog.LevelInfo, "stream ended",
@@ -97,14 +106,29 @@ func (s *Server) lineOf(r *http.Request, q stream.Request) func(stream.Served) {
 	}
 }
 
+// remote returns where a request came from: a proxy's word counts where it is
+// trusted.
+func (s *Server) remote(c *gin.Context) string {
+	if len(s.door.limits.TrustedProxies) > 0 {
+		return c.ClientIP()
+	}
+	return c.Request.RemoteAddr
+}
+
 // logAway says now and then that streams are sent away.
-func (s *Server) logAway(reason string) {
+func (s *Server) logAway(reason, remote string) {
 	if reason == stream.Draining {
 		return // so it is meant
 	}
-	if more, ok := s.crowd.worthy(time.Now()); ok {
-		s.log.Warn("streams are sent away", slog.String("reason", reason), slog.Int("others", more))
+	more, ok := s.crowd.worthy(time.Now())
+	if !ok {
+		return
 	}
+	attributes := []any{slog.String("reason", reason), slog.Int("others", more)}
+	if reason == stream.Address {
+		attributes = append(attributes, slog.String("remote", remote), slog.String("hint", "if that is a proxy, name it by --trusted-proxies"))
+	}
+	s.log.Warn("streams are sent away", attributes...)
 }
 
 // firstTopics returns some of what a stream listens to.
@@ -137,13 +161,13 @@ func unwrap(w http.ResponseWriter) http.ResponseWriter {
 }
 
 // streamRequest reads what a stream asks for.
-func streamRequest(r *http.Request) (stream.Request, error) {
+func (s *Server) streamRequest(r *http.Request) (stream.Request, error) {
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return stream.Request{}, err
 	}
 	var q stream.Request
-	if q.Topics, q.Selectors, err = topicsOf(query); err != nil {
+	if q.Topics, q.Selectors, err = topicsOf(query, s.door.limits.Topics); err != nil {
 		return stream.Request{}, err
 	}
 	if q.From, err = startOf(query); err != nil {
@@ -165,7 +189,7 @@ func streamRequest(r *http.Request) (stream.Request, error) {
 
 // topicsOf reads what to listen to: topics, and selectors of topics, which have
 // a *. They do not hold on to the query, which may be long.
-func topicsOf(query url.Values) (topics []event.Topic, selectors []event.Selector, err error) {
+func topicsOf(query url.Values, most int) (topics []event.Topic, selectors []event.Selector, err error) {
 	seen := map[string]bool{}
 	for _, name := range query["topic"] {
 		if seen[name] {
@@ -190,8 +214,8 @@ func topicsOf(query url.Values) (topics []event.Topic, selectors []event.Selecto
 	switch {
 	case len(seen) == 0:
 		return nil, nil, hinted{invalid("topic", "is missing"), "GET /events?topic=news"}
-	case len(seen) > maxTopics:
-		return nil, nil, invalid("topic", "is given %d times; one stream takes at most %d topics and selectors", len(seen), maxTopics)
+	case len(seen) > most:
+		return nil, nil, fmt.Errorf("%w: %w", errTopics, invalid("topic", "is given %d times; one stream takes at most %d topics and selectors", len(seen), most))
 	}
 	return topics, selectors, nil
 }

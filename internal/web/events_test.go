@@ -236,7 +236,7 @@ func aFullNodeSendsStreamsAway(t *testing.T, o nodetest.Options) {
 	n := startNode(t, o)
 	s := n.open(t, "?topic=news")
 	s.opened(false)
-	n.expectSentAway(t)
+	n.expectSentAwayFor(t, 5*1500*time.Millisecond, 5*4500*time.Millisecond)
 	if n.Streams.Open() != 1 {
 		t.Errorf("%d streams are open", n.Streams.Open())
 	}
@@ -259,12 +259,20 @@ func (n *node) awaitOpen(t *testing.T, streams int) {
 // expectSentAway: a new stream gets nothing but the advice when to come back.
 func (n *node) expectSentAway(t *testing.T) {
 	t.Helper()
+	n.expectSentAwayFor(t, 1500*time.Millisecond, 4500*time.Millisecond)
+}
+
+func (n *node) expectSentAwayFor(t *testing.T, from, to time.Duration) {
+	t.Helper()
 	conn := n.dial(t)
 	send(t, conn, streamRequest("?topic=news", "Origin: https://page.example"))
 	text := rest(t, conn)
-	if !regexp.MustCompile(`^HTTP/1\.1 200 OK\r\n(?s:.*)\r\n\r\n[0-9a-f]+\r\nretry: (1[5-9]|2\d|3\d|4[0-5])\d\d\n\r\n$`).MatchString(text) ||
-		!strings.Contains(text, "\r\nContent-Type: text/event-stream\r\n") || !strings.Contains(text, "\r\nAccess-Control-Allow-Origin: *\r\n") {
-		t.Errorf("sent away with %q", text)
+	advice := regexp.MustCompile(`^HTTP/1\.1 200 OK\r\n(?s:.*)\r\n\r\n[0-9a-f]+\r\nretry: (\d+)\n\r\n$`).FindStringSubmatch(text)
+	if advice == nil || !strings.Contains(text, "\r\nContent-Type: text/event-stream\r\n") || !strings.Contains(text, "\r\nAccess-Control-Allow-Origin: *\r\n") {
+		t.Fatalf("sent away with %q", text)
+	}
+	if ms, err := strconv.Atoi(advice[1]); err != nil || ms < int(from.Milliseconds()) || ms > int(to.Milliseconds()) {
+		t.Errorf("sent away for %s ms, not %v to %v", advice[1], from, to)
 	}
 }
 

@@ -83,13 +83,18 @@ func placed(unit string, place int, err error) error {
 // publishes what that one decoded: a chunk at a time, because what fails must
 // stop all that comes behind it.
 func (s *Server) publishStream(c *gin.Context, caller *auth.Caller, kind bodyKind, refused error) {
-	body := openBody(c)
+	body := s.openBody(c)
 	defer body.end()
-	in, t := newIntake(), &tally{}
+	in, t := newIntake(s.intakes), &tally{}
 	defer in.close(context.Canceled)
 	from, numbers, err := streamSource(c, kind, refused)
+	var at seat
 	if err == nil {
-		err = s.intakes.enter(in, s.options.MaxStreamsIn)
+		at, err = s.sitDown(c, caller)
+		defer at.leave()
+	}
+	if err == nil {
+		err = s.intakes.enter(in, s.door.limits.StreamsIn)
 	}
 	if err == nil {
 		defer s.intakes.leave(in)
@@ -162,7 +167,7 @@ func (s *Server) publishChunk(c *gin.Context, next chunk, g ingest, t *tally) er
 		return placed(g.unit, next.places[0], err)
 	}
 	for i, m := range next.messages {
-		if err := g.caller.Check(auth.Publish, m.Topic); err != nil {
+		if err := s.mayPublish(g.caller, m); err != nil {
 			return s.publishBefore(c, next, i, err, g, t)
 		}
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"tickertape/internal/event"
 )
@@ -10,7 +11,8 @@ import (
 // before: what one call of a bus takes well.
 const (
 	chunkMessages = 256
-	chunkBytes    = 1 << 20
+	maxChunk      = 1 << 20  // bytes
+	minChunk      = 16 << 10 // however many streams there are
 )
 
 // chunk is a piece of a stream that is published in one step.
@@ -32,13 +34,14 @@ func (b *chunk) suits(size int) bool {
 	return size <= room && room <= 4*size
 }
 
-func (b *chunk) full(more int) bool {
-	return len(b.messages) == chunkMessages || len(b.messages) > 0 && b.bytes+more > chunkBytes
+func (b *chunk) full(more int, most int64) bool {
+	return len(b.messages) == chunkMessages || len(b.messages) > 0 && int64(b.bytes+more) > most
 }
 
 // intake stands between the goroutine that reads a stream and the one that
 // publishes it. It holds one chunk: what has piled up.
 type intake struct {
+	all     *intakes
 	mu      sync.Mutex
 	changed sync.Cond
 	next    chunk
@@ -46,8 +49,8 @@ type intake struct {
 	end     error // why nothing more comes; nil while the stream is open
 }
 
-func newIntake() *intake {
-	in := &intake{}
+func newIntake(of *intakes) *intake {
+	in := &intake{all: of}
 	in.changed.L = &in.mu
 	return in
 }
@@ -58,7 +61,7 @@ func (in *intake) put(m event.Message, place int) bool {
 	size := len(m.Topic) + len(m.Name) + len(m.Key) + len(m.Data.Text) + len(m.IdempotencyKey) + len(m.Producer)
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for in.end == nil && in.next.full(size) {
+	for in.end == nil && in.next.full(size, in.all.chunk.Load()) {
 		in.changed.Wait()
 	}
 	if in.end != nil {
@@ -106,9 +109,22 @@ func (in *intake) close(reason error) {
 
 // intakes are the streams on their way in.
 type intakes struct {
-	mu   sync.Mutex
-	open map[*intake]struct{}
-	end  error // why no more are taken; nil while they are
+	size  int          // bytes that chunks may have together
+	chunk atomic.Int64 // bytes that each may have
+	mu    sync.Mutex
+	open  map[*intake]struct{}
+	end   error // why no more are taken; nil while they are
+}
+
+func newIntakes(size int) *intakes {
+	s := &intakes{size: size, open: map[*intake]struct{}{}}
+	s.share()
+	return s
+}
+
+// share divides the room among all streams.
+func (s *intakes) share() {
+	s.chunk.Store(int64(min(max(s.size/max(1, len(s.open)), minChunk), maxChunk)))
 }
 
 // enter counts a stream in, unless there are too many or the node is ending.
@@ -122,6 +138,7 @@ func (s *intakes) enter(in *intake, most int) error {
 		return &event.UnavailableError{RetryAfter: fullRetry, Err: errFullIn}
 	}
 	s.open[in] = struct{}{}
+	s.share()
 	return nil
 }
 
@@ -129,6 +146,7 @@ func (s *intakes) leave(in *intake) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, in)
+	s.share()
 }
 
 func (s *intakes) count() int {

@@ -50,8 +50,11 @@ var (
 	errShortBody  = errors.New("the body broke off before its end")
 	errLineSize   = fmt.Errorf("the line is over the limit of %d MiB", maxLine>>20)
 	errEventSize  = fmt.Errorf("the event is over the limit of %d MiB", maxLine>>20)
+	errTopics     = errors.New("one stream takes no more topics and selectors")
 	errFullIn     = errors.New("the node has as many streams to read as it may")
+	errFullIntake = errors.New("the node has as much of unfinished messages to keep as it may")
 	errSlowBody   = errors.New("the body took too long to arrive")
+	errSilentBody = errors.New("nothing came for too long; a blank line now and then keeps a stream open")
 	errNotReady   = errors.New("the node is not ready")
 	errDraining   = errors.New("it is draining: it ends soon")
 )
@@ -79,6 +82,7 @@ var statuses = [...]struct {
 	{errEventSize, http.StatusRequestEntityTooLarge},
 	{errShortBody, http.StatusBadRequest},
 	{errSlowBody, http.StatusRequestTimeout},
+	{errSilentBody, http.StatusRequestTimeout},
 	{errNotReady, http.StatusServiceUnavailable},
 	{hub.ErrNotReady, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
@@ -100,6 +104,9 @@ func statusOf(err error) int {
 	}
 	if _, ok := errors.AsType[*auth.CredentialError](err); ok {
 		return http.StatusUnauthorized
+	}
+	if _, ok := errors.AsType[*limitError](err); ok {
+		return http.StatusTooManyRequests
 	}
 	if _, ok := errors.AsType[*auth.RightError](err); ok {
 		return http.StatusForbidden
@@ -197,18 +204,26 @@ func (s *Server) logPublish(p Problem, err error) {
 }
 
 func (s *Server) answer(c *gin.Context, p Problem, err error) {
-	if p.Status == http.StatusServiceUnavailable {
-		wait := time.Second
-		if u, ok := errors.AsType[*event.UnavailableError](err); ok && u.RetryAfter > 0 {
-			wait = u.RetryAfter
-		}
-		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	s.limited.count(err)
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(retryAfter(err).Seconds()))))
 	}
 	if p.Status == http.StatusUnauthorized {
 		c.Header("WWW-Authenticate", challenge(err))
 	}
 	c.Abort()
 	answerWhole(c, p.Status, ProblemType, p)
+}
+
+// retryAfter says when to try again what failed for now.
+func retryAfter(err error) time.Duration {
+	if u, ok := errors.AsType[*event.UnavailableError](err); ok && u.RetryAfter > 0 {
+		return u.RetryAfter
+	}
+	if e, ok := errors.AsType[*limitError](err); ok {
+		return max(time.Second, e.wait)
+	}
+	return time.Second
 }
 
 // challenge says how to come by a right (RFC 6750, section 3). A credential that
@@ -233,9 +248,14 @@ func answerWhole(c *gin.Context, status int, media string, document any) {
 
 // bodyError tells what went wrong while a body was read.
 func bodyError(err error) error {
+	if _, ok := errors.AsType[*event.UnavailableError](err); ok {
+		return err
+	}
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errShortBody
+	case errors.Is(err, errSilentBody):
+		return errSilentBody
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errSlowBody
 	}

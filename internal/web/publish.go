@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -23,8 +24,6 @@ const (
 	maxBody = 4 << 20
 	// shortBody is the length up to which a body may have its room before it is there.
 	shortBody = 4 << 10
-	// bodyTime is how long a body may take to arrive.
-	bodyTime = 30 * time.Second
 	// busTime is how long the bus may take for a request.
 	busTime = 5 * time.Second
 )
@@ -71,7 +70,7 @@ func (s *Server) publish(c *gin.Context, caller *auth.Caller) {
 		messages, batch, err = decode(c, kind == jsonBody)
 	}
 	if err == nil {
-		err = mayPublish(caller, messages, batch)
+		err = s.mayPublishAll(caller, messages, batch)
 	}
 	if err != nil {
 		s.fail(c, err)
@@ -98,10 +97,10 @@ func (s *Server) publish(c *gin.Context, caller *auth.Caller) {
 	c.JSON(http.StatusOK, batchReceipt{results})
 }
 
-// mayPublish says why the caller may not publish the messages; nil: it may.
-func mayPublish(caller *auth.Caller, messages []event.Message, batch bool) error {
+// mayPublishAll says why the caller may not publish the messages; nil: it may.
+func (s *Server) mayPublishAll(caller *auth.Caller, messages []event.Message, batch bool) error {
 	for i, m := range messages {
-		if err := caller.Check(auth.Publish, m.Topic); err != nil && batch {
+		if err := s.mayPublish(caller, m); err != nil && batch {
 			return &event.ItemError{Index: i, Err: err}
 		} else if err != nil {
 			return err
@@ -109,6 +108,24 @@ func mayPublish(caller *auth.Caller, messages []event.Message, batch bool) error
 	}
 	return nil
 }
+
+// mayPublish says why the caller may not publish the message; nil: it may.
+func (s *Server) mayPublish(caller *auth.Caller, m event.Message) error {
+	if most := s.door.limits.Message; len(m.Data.Text) > most {
+		return sizeError(most)
+	}
+	return caller.Check(auth.Publish, m.Topic)
+}
+
+// sizeError says that a message's data is over this hub's limit, in bytes.
+type sizeError int
+
+func (e sizeError) Error() string {
+	return fmt.Sprintf("data is over this hub's limit of %d bytes", int(e))
+}
+
+// Is makes it an event.ErrTooLarge.
+func (e sizeError) Is(target error) bool { return target == event.ErrTooLarge }
 
 // decode reads the request's messages and reports whether they are a batch.
 func decode(c *gin.Context, isJSON bool) (messages []event.Message, batch bool, err error) {

@@ -31,9 +31,7 @@ type Options struct {
 	// PublishOrigins are the origins (scheme://host[:port]) whose pages may
 	// publish, besides the hub's own.
 	PublishOrigins []string
-	// MaxStreamsIn is how many streams may be on their way in at once; more
-	// are sent away until later. 10,000
-	MaxStreamsIn int
+	Limits         Limits
 	// RulesDiffer reports whether another node has other rules; nil: there is
 	// no other one.
 	RulesDiffer func() bool
@@ -52,8 +50,11 @@ type Server struct {
 	log     *slog.Logger
 	engine  *gin.Engine
 
+	door     *door
+	conns    *conns
 	counts   publishCounts
-	intakes  intakes
+	limited  *limitCounts
+	intakes  *intakes
 	outage   outage // of the store
 	crowd    outage // of room for streams
 	draining atomic.Bool
@@ -73,16 +74,15 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 	if o.Authority == nil {
 		o.Authority = auth.Open()
 	}
-	if o.MaxStreamsIn == 0 {
-		o.MaxStreamsIn = 10_000
-	}
 	gin.SetMode(gin.ReleaseMode)
+	limits := o.Limits.withDefaults()
 	s := &Server{hub: h, bus: bus, streams: streams, options: o, log: o.Log, engine: gin.New(),
-		counts: newPublishCounts(), intakes: intakes{open: map[*intake]struct{}{}}}
+		counts: newPublishCounts(), limited: newLimitCounts(), intakes: newIntakes(limits.IntakeSize / 4), door: newDoor(limits), conns: newConns(limits)}
 	s.engine.RedirectTrailingSlash = false // browsers would come back to the target for ever
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.ContextWithFallback = true
-	if err := s.engine.SetTrustedProxies(nil); err != nil {
+	s.engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := s.engine.SetTrustedProxies(limits.proxies()); err != nil {
 		return nil, err
 	}
 	s.engine.Use(s.guard)
@@ -242,7 +242,7 @@ func (s *Server) guard(c *gin.Context) {
 // of it, the connection is one to close: before an answer on any other,
 // net/http reads what is left of the body, and waits for it.
 func (s *Server) boundBody(c *gin.Context) {
-	deadline := time.Now().Add(bodyTime)
+	deadline := time.Now().Add(s.door.limits.BodyTime)
 	if err := http.NewResponseController(c.Writer).SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		s.log.Debug("no read deadline", slog.Any("error", err))
 	}

@@ -146,7 +146,7 @@ func TestStreamCutOff(t *testing.T) {
 
 func TestStreamsInAreLimited(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, nodetest.Options{Web: web.Options{MaxStreamsIn: 1}})
+	n := startNode(t, nodetest.Options{Web: web.Options{Limits: web.Limits{StreamsIn: 1}}})
 	first := n.upload(t, "?topic=t", ndjsonType)
 	first.send("{\"data\":1}\n")
 	until(t, "the first is open", func() bool { return n.texts(t) == "t 1" })
