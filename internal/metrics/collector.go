@@ -121,6 +121,7 @@ func (out emitter) publishes(s web.PublishStats) {
 		}
 	}
 	out.counter("table_refusals", "Messages refused since a table has as many keys or bytes as it may.", s.FullTables)
+	out.gauge("intake_bytes", "Bytes of unfinished messages of all streams in, but for 64 KiB of each.", float64(s.Unfinished))
 	out.gauge("streams_in", "Publish requests whose body is a stream that is still open.", float64(s.Open))
 	if len(s.Requests) == 0 {
 		s.Requests = map[web.Requests]uint64{{Body: web.BodyJSON, Code: 200}: 0}

@@ -262,10 +262,10 @@ func (n *node) expectSentAway(t *testing.T) {
 	n.expectSentAwayFor(t, 1500*time.Millisecond, 4500*time.Millisecond)
 }
 
-func (n *node) expectSentAwayFor(t *testing.T, from, to time.Duration) {
+func (n *node) expectSentAwayFor(t *testing.T, from, to time.Duration, header ...string) {
 	t.Helper()
 	conn := n.dial(t)
-	send(t, conn, streamRequest("?topic=news", "Origin: https://page.example"))
+	send(t, conn, streamRequest("?topic=news", append(header, "Origin: https://page.example")...))
 	text := rest(t, conn)
 	advice := regexp.MustCompile(`^HTTP/1\.1 200 OK\r\n(?s:.*)\r\n\r\n[0-9a-f]+\r\nretry: (\d+)\n\r\n$`).FindStringSubmatch(text)
 	if advice == nil || !strings.Contains(text, "\r\nContent-Type: text/event-stream\r\n") || !strings.Contains(text, "\r\nAccess-Control-Allow-Origin: *\r\n") {

@@ -37,6 +37,8 @@ type PublishStats struct {
 	Messages map[Messages]uint64
 	Requests map[Requests]uint64 // that were answered
 	Open     int                 // streams on their way in
+	// Unfinished is how many bytes those have of messages that are not whole yet.
+	Unfinished int64
 	// FullTables are refusals since a table has as much as it may.
 	FullTables uint64
 }
@@ -95,7 +97,7 @@ func (s *Server) countRequests(body func(http.Header) string) gin.HandlerFunc {
 func (s *Server) PublishStats() PublishStats {
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
-	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count(), FullTables: s.counts.full}
+	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count(), Unfinished: s.door.intake.Used(), FullTables: s.counts.full}
 }
 
 // store hands messages of one request with that kind of body to the bus, and

@@ -50,7 +50,12 @@ func streamRequest(query string, header ...string) string {
 
 func (n *node) dial(t *testing.T) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", n.Addr)
+	return dialTo(t, n.Addr)
+}
+
+func dialTo(t *testing.T, address string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,15 +24,16 @@ type upload struct {
 	r    *bufio.Reader
 }
 
-func (n *node) upload(t *testing.T, query, contentType string) *upload {
+func (n *node) upload(t *testing.T, query, contentType string, header ...string) *upload {
 	t.Helper()
 	conn := n.dial(t)
-	return startUpload(t, conn, query, contentType)
+	return startUpload(t, conn, query, contentType, header...)
 }
 
-func startUpload(t *testing.T, conn net.Conn, query, contentType string) *upload {
+func startUpload(t *testing.T, conn net.Conn, query, contentType string, header ...string) *upload {
 	t.Helper()
-	send(t, conn, "POST /publish"+query+" HTTP/1.1\r\nHost: hub\r\nContent-Type: "+contentType+"\r\nTransfer-Encoding: chunked\r\n\r\n")
+	header = append(header, "Host: hub", "Content-Type: "+contentType, "Transfer-Encoding: chunked")
+	send(t, conn, "POST /publish"+query+" HTTP/1.1\r\n"+strings.Join(header, "\r\n")+"\r\n\r\n")
 	return &upload{t, conn, bufio.NewReader(conn)}
 }
 
