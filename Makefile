@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz properties load pipe latency isolation churn bench conflation answers faults simulation torture torture-selftest soak pictures
+.PHONY: help test check build up down fuzz properties load pipe latency isolation storm churn bench conflation answers faults simulation torture torture-selftest soak pictures
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -51,6 +51,9 @@ latency: ## how long events take through nginx and HAProxy: 100 of them, one a s
 
 isolation: ## what 1,000 clients that have stopped reading cost the others: five rounds without and with them
 	ISOLATION_ROUNDS=5 go test -count=1 -v -run 'TestIsolation$$' -timeout 30m ./cmd/hub/
+
+storm: ## 15,000 clients in three processes whose node dies: they all come to another one
+	STORM=15000 go test -count=1 -v -run 'TestStorm$$' -timeout 30m ./cmd/hub/
 
 churn: ## 40,000 streams opened and dropped in every way while events are written to them, under the race detector
 	CHURN=40000 go test -race -count=1 -v -run 'TestChurn$$' -timeout 30m ./internal/stream/

@@ -77,7 +77,7 @@ type isolation struct {
 // part is how long the messages of one number take.
 const part = time.Second * loadTopics / loadRate
 
-func median[T cmp.Ordered](rounds []isolation, of func(isolation) T) T {
+func median[R any, T cmp.Ordered](rounds []R, of func(R) T) T {
 	values := make([]T, len(rounds))
 	for i, r := range rounds {
 		values[i] = of(r)

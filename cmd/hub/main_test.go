@@ -11,8 +11,12 @@ import (
 // connection whose body it has not read: it ends by itself.
 const lingering = "net/http.(*conn).closeWriteAndWait"
 
-// TestMain runs the tests, or, as a process that a test started, the hub.
+// TestMain runs the tests, or, as a process that a test started, the hub or a crowd
+// of its clients.
 func TestMain(m *testing.M) {
+	if clients := os.Getenv(crowdVariable); clients != "" {
+		beCrowd(clients)
+	}
 	if os.Getenv("TEST_AS_HUB") == "" {
 		goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(lingering))
 	}
