@@ -23,8 +23,9 @@ type Options struct {
 	// dead. 45 s; a hub says something every 18 s at the latest.
 	Silence time.Duration
 	// Credential, if set, is asked before each request for a token or an API key
-	// to send along; it may be another one each time. No redirect to another host
-	// gets it.
+	// to send along; it may be another one each time. Pipe and Listen ask again
+	// when the hub has refused one, and go on if there is another. No redirect to
+	// another host gets it.
 	Credential func() (string, error)
 }
 
@@ -38,7 +39,7 @@ type Client struct {
 	timeout time.Duration
 	silence time.Duration
 
-	credential func() (string, error)
+	credential func() (string, error) // may be nil
 }
 
 // New returns a Client for the hub at a URL like http://127.0.0.1:8080. A path
@@ -70,18 +71,6 @@ func New(baseURL string, o Options) (*Client, error) {
 
 		credential: o.Credential,
 	}, nil
-}
-
-// authorize says who makes the request.
-func (c *Client) authorize(r *http.Request) error {
-	if c.credential == nil {
-		return nil
-	}
-	credential, err := c.credential()
-	if err == nil && credential != "" {
-		r.Header.Set("Authorization", "Bearer "+credential)
-	}
-	return err
 }
 
 // checkRedirect follows for streams alone: a redirected POST becomes a GET, or

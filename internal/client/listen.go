@@ -75,7 +75,8 @@ type State struct {
 // ctx ends, the handler returns an error, the hub refuses the request (an
 // *Error), answers with something that is no stream of events in the hub's
 // form, or has nothing more to say for good, since all topics have ended (then
-// the error is nil).
+// the error is nil). A credential that has expired is no refusal if there is
+// another one by then.
 //
 // Whatever else happens (the hub away, overloaded, restarted, the connection
 // broken or silent) is passed over: Listen waits as long as the stream asked
@@ -89,7 +90,7 @@ func (c *Client) Listen(ctx context.Context, o ListenOptions, h Handler) (string
 	if i := strings.IndexFunc(o.Cursor, notInCursor); i >= 0 {
 		return "", invalid("cursor", "%q has a character at byte %d that no cursor has", o.Cursor, i)
 	}
-	l := &listener{client: c, url: c.events + "?" + o.query().Encode(), handler: h, cursor: o.Cursor, retry: defaultRetry,
+	l := &listener{client: c, bearer: bearer{ask: c.credential}, url: c.events + "?" + o.query().Encode(), handler: h, cursor: o.Cursor, retry: defaultRetry,
 		open: map[event.Topic]struct{}{}}
 	for _, t := range o.Topics {
 		l.open[event.Topic(t)] = struct{}{}
@@ -122,6 +123,7 @@ const (
 // listener is one call of Listen.
 type listener struct {
 	client  *Client
+	bearer  bearer
 	url     string
 	handler Handler
 
@@ -166,7 +168,7 @@ func (l *listener) attempt(ctx context.Context) (again bool, err error) {
 	if l.cursor != "" {
 		request.Header.Set("Last-Event-ID", l.cursor)
 	}
-	if err := l.client.authorize(request); err != nil {
+	if err := l.bearer.authorize(request); err != nil {
 		return false, err
 	}
 	l.failures++
@@ -181,7 +183,10 @@ func (l *listener) attempt(ctx context.Context) (again bool, err error) {
 		return false, nil
 	case response.StatusCode != http.StatusOK:
 		err := answerError(response)
-		return Passing(err), err
+		if Passing(err) {
+			return true, err
+		}
+		return l.bearer.renew(err)
 	}
 	if media := response.Header.Get("Content-Type"); !isEventStream(media) {
 		// It may be a proxy that stands in for the hub meanwhile.

@@ -64,7 +64,8 @@ const maxPipeBytes = 4 << 20
 //
 // A message that the hub refuses ends it with a *PipeError; that is an
 // *event.EndedError, too, if it is because somebody has ended the topic: this is
-// told without another message, if a request is open. When ctx ends, the
+// told without another message, if a request is open. A credential that is
+// refused ends it only if there is no other by then. When ctx ends, the
 // request under way gets a few seconds for its answer; the error is ctx's then.
 // The Tally counts what is known to be stored.
 func (c *Client) Pipe(ctx context.Context, messages <-chan event.Message, o PipeOptions) (Tally, error) {
@@ -81,7 +82,7 @@ func (c *Client) Pipe(ctx context.Context, messages <-chan event.Message, o Pipe
 	if o.MaxTime == 0 {
 		o.MaxTime = time.Second
 	}
-	p := &pipe{client: c, options: o, messages: messages}
+	p := &pipe{client: c, bearer: bearer{ask: c.credential}, options: o, messages: messages}
 	err := p.run(ctx)
 	return p.tally, err
 }
@@ -96,6 +97,7 @@ const (
 // pipe is one call of Pipe.
 type pipe struct {
 	client   *Client
+	bearer   bearer
 	options  PipeOptions
 	messages <-chan event.Message
 
@@ -206,6 +208,7 @@ func (p *pipe) confirm(n int, lastID string) {
 	}
 	if n > 0 {
 		p.failures, p.stuck = 0, time.Time{}
+		p.bearer.accepted()
 	}
 }
 

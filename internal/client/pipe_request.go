@@ -118,7 +118,7 @@ func (p *pipe) post(ctx context.Context, body *feed) outcome {
 	}
 	request.ContentLength = -1
 	request.Header.Set("Content-Type", "application/x-ndjson")
-	if err := p.client.authorize(request); err != nil {
+	if err := p.bearer.authorize(request); err != nil {
 		_ = body.Close()
 		return outcome{err: err}
 	}
@@ -160,7 +160,10 @@ func (p *pipe) judge(o outcome) (again bool, err error) {
 	case !refusal.Refused():
 		return Passing(refusal), refusal.alone()
 	}
-	err = endedAs(refusal.alone(), about)
+	again, err = p.bearer.renew(endedAs(refusal.alone(), about))
+	if again {
+		return true, err
+	}
 	number := p.number()
 	if refusal.Item != nil {
 		number = first + int64(*refusal.Item)

@@ -130,7 +130,7 @@ func (c *Client) post(ctx context.Context, to string, body any, again bool, resu
 		// An empty list tells the transport, but sends no header.
 		request.Header["Idempotency-Key"] = []string{}
 	}
-	if err := c.authorize(request); err != nil {
+	if err := (&bearer{ask: c.credential}).authorize(request); err != nil {
 		return err
 	}
 	response, err := c.http.Do(request)

@@ -43,6 +43,9 @@ func (l *listener) read(ctx context.Context, body io.Reader) (again bool, err er
 		if ctx.Err() != nil {
 			return true, ctx.Err()
 		}
+		if e.Name == "hub.auth" {
+			return true, errExpired
+		}
 		if strings.ContainsFunc(e.ID, notInCursor) {
 			return false, fmt.Errorf("%w: an id is no cursor: %.100q", errNotHub, e.ID)
 		}
@@ -61,7 +64,10 @@ func notInCursor(r rune) bool {
 	return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("-._~", r)
 }
 
-var errBroken = errors.New("the stream broke off")
+var (
+	errBroken  = errors.New("the stream broke off")
+	errExpired = errors.New("the credential has expired")
+)
 
 // take hands one event of the stream on. The cursor moves behind it only if
 // there is no error.
@@ -73,6 +79,7 @@ func (l *listener) take(e sse.Event) error {
 			return err
 		}
 		l.failures = 0
+		l.bearer.accepted()
 		l.tell(State{Connected: true, Resumed: open.Resumed})
 		return nil
 	case "hub.gap":
