@@ -28,7 +28,8 @@ func (*listen) Help() string {
 changes of the connection and notices of lost events, goes to standard error.
 
 Begins with what is published from now on, unless told otherwise. Comes back by itself when the connection breaks or the
-hub restarts, and goes on where it was. Ctrl-C ends it; it then says from which cursor to go on. It also ends when all its
+hub restarts, and goes on where it was; so it does when a token has expired and the file that --token-file names holds
+another one. Ctrl-C ends it; it then says from which cursor to go on. It also ends when all its
 topics have: each end is printed as an event hub.end, which --count does not count; the exit code is 1 if fewer events came
 than that.
 

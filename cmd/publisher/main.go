@@ -38,7 +38,7 @@ func (s streams) note(format string, args ...any) {
 // commands are the flags and subcommands.
 type commands struct {
 	URL       string           `name:"url" env:"HUB_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the hub, or of what balances several. Default: ${default}."`
-	TokenFile string           `name:"token-file" env:"HUB_TOKEN_FILE" placeholder:"FILE" help:"File with the token or API key that the hub asks for, read before each request; without it, the variable HUB_TOKEN may hold one."`
+	TokenFile string           `name:"token-file" env:"HUB_TOKEN_FILE" placeholder:"FILE" help:"File with the token or API key that the hub asks for, read before each request, and again when the hub refuses it; without it, the variable HUB_TOKEN may hold one."`
 	Version   kong.VersionFlag `help:"Print the version and exit."`
 
 	Send   send      `cmd:"" group:"Publish" help:"Publish a message, once or again and again."`
@@ -146,6 +146,12 @@ func noHub(err error) bool {
 		return e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed
 	}
 	return exitCode(err) == exitUnavailable
+}
+
+// isUnauthorized reports whether the hub has refused the token or API key.
+func isUnauthorized(err error) bool {
+	e, ok := errors.AsType[*client.Error](err)
+	return ok && e.Status == http.StatusUnauthorized
 }
 
 // commandOf returns the command that a parser's error is about.

@@ -24,7 +24,8 @@ type pipe struct {
 // Help implements kong.HelpProvider.
 func (*pipe) Help() string {
 	return `Publishes as the input comes, in its order, for as long as it comes. A hub that is away is waited for; then it goes on
-where it was, with nothing doubled and nothing lost. Ends with the input, and says how much was accepted.
+where it was, with nothing doubled and nothing lost; so it does when a token has expired and the file that --token-file names
+holds another one. Ends with the input, and says how much was accepted.
 
 Formats:
 
@@ -95,7 +96,7 @@ func (p *pipe) Run(hub *client.Client, std streams) error {
 	err = f.run(ctx, func(ctx context.Context, put putter) error {
 		return p.read(ctx, interruptible(ctx, std.in), put)
 	})
-	if (errors.Is(err, errInterrupted) || client.Passing(err)) && p.Format != "openai" && !isTerminal(std.in) {
+	if (errors.Is(err, errInterrupted) || client.Passing(err) || isUnauthorized(err)) && p.Format != "openai" && !isTerminal(std.in) {
 		std.note("to go on: run it again on the same input from its begin, with --producer %s%s", f.options.Producer, p.seqFlag())
 	}
 	return err

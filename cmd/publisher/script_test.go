@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -20,10 +21,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/event"
 	"tickertape/internal/fakellm"
 	"tickertape/internal/nodetest"
 	"tickertape/internal/stream"
+	"tickertape/internal/web"
 )
 
 func TestMain(m *testing.M) {
@@ -116,7 +119,17 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// hub stop, hub start, hub cut: what may happen to a hub.
+// guard puts a hub in place that takes tokens by the secret.
+func (h *hubs) guard(ts *testscript.TestScript, secret string) {
+	a, err := auth.New(auth.Policy{Tokens: &auth.Tokens{Secret: []byte(secret)}}, slog.New(slog.DiscardHandler))
+	ts.Check(err)
+	ts.Defer(a.Close)
+	h.node = nodetest.Start(h.tb, nodetest.Options{Stream: stream.Options{Retry: 20 * time.Millisecond}, Web: web.Options{Authority: a}})
+	ts.Setenv("HUB_URL", h.node.URL)
+}
+
+// hub stop, hub start, hub cut: what may happen to a hub. hub guard FILE puts one
+// in its place that takes tokens by the secret in the file.
 func hubCommand(ts *testscript.TestScript, _ bool, args []string) {
 	h := hubsOf(ts)
 	switch args[0] {
@@ -126,6 +139,8 @@ func hubCommand(ts *testscript.TestScript, _ bool, args []string) {
 		h.start(h.node.Addr)
 	case "cut":
 		h.node.Cut()
+	case "guard":
+		h.guard(ts, strings.TrimSpace(ts.ReadFile(args[1])))
 	default:
 		ts.Fatalf("hub %s?", args[0])
 	}
