@@ -25,7 +25,9 @@ func pageCanBeRead(s *scene) {
 		return import('/page/feed.js');
 	}).then(feed => feed.addGap({ topic: 'news', reason: 'trimmed' })).then(() => true)`)
 	s.awaitRows(6)
-	browser.Eval[bool](s.tab, `document.querySelector('#welcome').hidden = false, true`)
+	browser.Eval[bool](s.tab, `['#welcome', '#sign-in', '#forget', '#topics-refused'].forEach(part => document.querySelector(part).hidden = false),
+		document.querySelector('#sign-in-why').replaceChildren('This is none.'), document.querySelector('#sign-in-why').classList.add('bad'),
+		document.querySelector('#topics-why').replaceChildren('Not all.'), true`)
 	for _, theme := range [...]string{"light", "dark"} {
 		s.tab.Show(browser.Screen{Width: 1280, Height: 900, Scale: 1, Dark: theme == "dark"})
 		s.tab.Wait(`document.getAnimations().length === 0`)

@@ -36,6 +36,11 @@ func TestConsole(t *testing.T) {
 		"has all texts":       pageHasAllTexts,
 		"shares its stream":   pageSharesStream,
 		"over three nodes":    pageOverThreeNodes,
+		"signs in":            pageSignsIn,
+		"renews its token":    pageRenews,
+		"has few rights":      pageOfFewRights,
+		"is everybody's":      pageOfEverybody,
+		"shows the sign-in":   pageShowsSignIn,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

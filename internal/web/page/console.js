@@ -3,6 +3,7 @@
 // hands events to them and keeps the stream on the topics that are followed.
 
 import { connect } from '../tickertape.js';
+import * as access from './access.js';
 import { $, copy, hub, make, parse, problemOf, textOf } from './dom.js';
 import { say } from './text.js';
 import './theme.js';
@@ -40,6 +41,7 @@ const maxRecent = 100; // topics of which the history is read when they are new 
 
 let stream = null;
 let following = []; // the stream's topics
+let reader = '';    // whose stream it is, by the credential
 let changing = Promise.resolve();
 let trouble = ''; // why the hub does not say which topics it has, as it is shown
 
@@ -54,32 +56,45 @@ const started = start();
 function onState(state) {
   status.showState(state);
   if (state.status === 'open') notices.showProblem(trouble);
-  if (state.status === 'waiting' && state.reason === 'refused') explain();
+  if (state.status === 'waiting' && (state.reason === 'refused' || state.reason === 'token')) explain();
 }
 
-// explain shows why the stream was refused: in the hub's own words, which
-// EventSource does not hand out.
+// explain shows why the stream was refused, or ended as its token did: in the
+// hub's own words, which EventSource does not hand out. A stream for which a
+// credential is asked for waits until there is one.
 async function explain() {
-  const at = following;
-  const query = new URLSearchParams(at.map(topic => ['topic', topic]));
+  const mine = stream;
+  const query = new URLSearchParams(following.map(topic => ['topic', topic]));
   for (const [name, value] of Object.entries(started)) query.set(name, value);
   const stop = new AbortController();
   try {
-    const answer = await fetch(`${hub}/events?${query}`, { signal: stop.signal });
-    if (!answer.ok && at === following) notices.showProblem(await problemOf(answer));
+    const answer = await access.ask(`/events?${query}`, { signal: stop.signal });
+    const problem = answer.ok ? '' : await problemOf(answer);
+    if (problem !== '' && mine === stream && reader === access.credential()) {
+      if (answer.status === 401) lock();
+      else notices.showProblem(problem);
+    }
   } catch { /* not reached: the state says enough */ }
   stop.abort();
 }
 
+function lock() {
+  stream?.close();
+  stream = null;
+  status.showState({ status: 'locked' });
+}
+
 function open(list) {
-  following = list;
+  [following, reader] = [list, access.credential()];
+  notices.showProblem(trouble); // another one was that of another stream
   if (list.length === 0) {
     stream = null;
     status.showState({ status: 'idle' });
     return;
   }
   try {
-    const mine = connect(hub, list, { start: started, remember: memory.place, share: true, parse,
+    const whose = reader === '' ? { share: true } : { token: access.credential };
+    const mine = connect(hub, list, { start: started, remember: memory.place, parse, ...whose,
       onState(state) { if (mine === stream) onState(state); },
       onEvent(e) {
         take(e);
@@ -120,10 +135,19 @@ async function change() {
   open(list);
 }
 
+// reopen has the stream go on for whom the reader is now, from where the page is.
+function reopen() {
+  if (stream !== null && reader === access.credential()) return;
+  const old = stream;
+  stream = null;
+  old?.close();
+  open(following);
+}
+
 // recent shows the last events of a topic.
 async function recent(topic) {
   try {
-    const answer = await fetch(`${hub}/topics/${encodeURIComponent(topic)}/messages?last=20`, { signal: AbortSignal.timeout(5000) });
+    const answer = await access.ask(`/topics/${encodeURIComponent(topic)}/messages?last=20`, { signal: AbortSignal.timeout(5000) });
     if (answer.ok) for (const event of parse(await answer.text()).messages) take(event);
   } catch { /* the stream shows what comes from now on */ }
 }
@@ -141,8 +165,10 @@ function follow() {
 function welcome() {
   const asked = new URLSearchParams(location.search).get('topic') ?? 'news';
   const topic = /^[\w.~:@-]+$/.test(asked) ? asked : 'news';
-  const lines = [`curl -d 'hello' '${hub}/publish?topic=${topic}'`,
-    `curl -H 'Content-Type: application/json' '${hub}/publish' -d '{"topic":"quotes.AAPL","event":"quote","data":{"symbol":"AAPL","price":187.20}}'`];
+  const who = access.credential() === '' ? '' : '-H "Authorization: Bearer $HUB_TOKEN" ';
+  const lines = [`curl ${who}-d 'hello' '${hub}/publish?topic=${topic}'`,
+    `curl ${who}-H 'Content-Type: application/json' '${hub}/publish' -d '{"topic":"quotes.AAPL","event":"quote","data":{"symbol":"AAPL","price":187.20}}'`];
+  $('lines').replaceChildren();
   for (const line of lines) {
     const button = make('button', 'quiet small');
     button.type = 'button';
@@ -159,5 +185,10 @@ status.showState({ status: 'idle' });
 memory.recall().forEach(take);
 topics.when(() => stream === null || stream.state.status === 'open');
 onPublished(topics.refresh);
+access.onChange(async () => {
+  welcome();
+  await topics.refresh();
+  changing = changing.catch(reportError).then(reopen);
+});
 topics.begin(follow);
 if (matchMedia('(max-width: 40rem)').matches) $('publish-box').open = false;

@@ -80,11 +80,20 @@ export function cut(text, length, mark = '') {
 
 // problemOf words an error answer of the hub.
 export async function problemOf(answer) {
+  const { detail, hint } = await documentOf(answer);
+  return [detail, hint].filter(Boolean).join(' — ') || `${answer.status} ${answer.statusText}`;
+}
+
+// detailOf is problemOf without the hint, where that is one for programs.
+export async function detailOf(answer) {
+  return (await documentOf(answer)).detail || `${answer.status} ${answer.statusText}`;
+}
+
+async function documentOf(answer) {
   try {
-    const problem = await answer.json();
-    return [problem.detail, problem.hint].filter(Boolean).join(' — ') || `${answer.status} ${answer.statusText}`;
+    return await answer.json();
   } catch {
-    return `${answer.status} ${answer.statusText}`;
+    return {};
   }
 }
 

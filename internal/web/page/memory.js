@@ -55,3 +55,9 @@ function store() {
 }
 
 addEventListener('pagehide', store);
+
+// forget has the page begin empty after a reload.
+export function forget() {
+  removeEventListener('pagehide', store);
+  try { sessionStorage.removeItem(name); } catch { /* nothing was kept */ }
+}

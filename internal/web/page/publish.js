@@ -1,6 +1,7 @@
 // The publish box: sends one message and says what became of it.
 
-import { $, hub, make, problemOf } from './dom.js';
+import { ask } from './access.js';
+import { $, make, problemOf } from './dom.js';
 import { say } from './text.js';
 
 // body returns the message as JSON. Data that is JSON goes out as it was
@@ -16,7 +17,7 @@ function body() {
 
 async function send(text) {
   try {
-    const answer = await fetch(`${hub}/publish`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: text });
+    const answer = await ask('/publish', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: text });
     return answer.ok ? { id: (await answer.json()).id } : { problem: await problemOf(answer) };
   } catch {
     return { unreached: true };

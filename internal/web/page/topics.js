@@ -2,7 +2,8 @@
 // topics, those that come later too, or those that the reader picked. The
 // page's address holds the pick, so that it can be passed on.
 
-import { $, hub, make, problemOf } from './dom.js';
+import { ask } from './access.js';
+import { $, detailOf, make, problemOf } from './dom.js';
 import { count, say } from './text.js';
 
 const every = 3000;         // ms between two looks, while the page is visible
@@ -15,13 +16,15 @@ let known = new Map();      // topic → what the hub says of it
 let more = false;           // the hub has more topics than are listed
 let told = false;           // the hub has said which it has
 let problem = '';           // why it does not say it now
+let forbidden = '';         // why it does not say it to this reader, who may not know of all
+let asks = false;           // it says it to those only whom it knows
 let picked = null;          // a Set of topics; null: all
 let changed = () => {};     // is told when what is followed may have changed
 const rows = new Map();     // topic → its row
 
 // followed returns the topics to listen to, in order of their names: a
-// selector, if that is all of them.
-export const followed = () => picked === null ? [everything] : fitting();
+// selector, if that is all of them and the reader may listen to that.
+export const followed = () => picked !== null ? fitting() : forbidden ? [] : [everything];
 
 // covered returns the topics of such a list by their names, as far as they are
 // known.
@@ -57,9 +60,9 @@ async function look() {
   try {
     do {
       const query = new URLSearchParams({ limit: maxListed, ...after && { after } });
-      const answer = await fetch(`${hub}/topics?${query}`, { signal: AbortSignal.timeout(10_000) });
+      const answer = await ask(`/topics?${query}`, { signal: AbortSignal.timeout(10_000) });
       if (!answer.ok) {
-        problem = await problemOf(answer);
+        await refused(answer);
         return;
       }
       const page = await answer.json();
@@ -69,14 +72,24 @@ async function look() {
   } catch {
     return;
   }
-  [known, more, told, problem] = [found, after !== '', true, ''];
+  [known, more, told, problem, forbidden, asks] = [found, after !== '', true, '', '', false];
+}
+
+// refused notes why the hub does not say which topics it has. A reader who may
+// not know it may still follow those of known names; who is asked for a
+// credential comes back to what was known.
+async function refused(answer) {
+  [problem, forbidden, asks] = ['', '', answer.status === 401];
+  if (answer.status === 403) [forbidden, known, more, told] = [await detailOf(answer), new Map(), false, false];
+  else if (!asks) problem = await problemOf(answer);
 }
 
 let timer = 0;
 let wanted = () => true;
 
-// when sets a condition for asking the hub by and by.
-export function when(condition) { wanted = condition; }
+// when sets a condition for asking the hub by and by. Where it refuses to
+// answer, only another credential helps.
+export function when(condition) { wanted = () => !asks && !forbidden && condition(); }
 
 // refresh looks at once, and then every few seconds.
 export async function refresh() {
@@ -108,8 +121,11 @@ function show() {
     row.retained.textContent = known.has(name) ? count(known.get(name).retained) : '–';
     tell(row, known.get(name) ?? {});
   });
-  $('all').checked = picked === null;
-  $('no-topics').hidden = names.length > 0;
+  $('all').checked = picked === null && !forbidden;
+  $('all').disabled = Boolean(forbidden);
+  $('topics-refused').hidden = !forbidden;
+  $('topics-why').textContent = forbidden;
+  $('no-topics').hidden = names.length > 0 || asks || Boolean(forbidden);
   if (picked !== null && following.size < picked.size) say($('topics-note'), 'topics.some', { n: count(following.size) });
   else say($('topics-note'), '');
 }
