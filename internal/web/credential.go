@@ -26,7 +26,7 @@ type handler func(*gin.Context, *auth.Caller)
 // makes them. They are counted, as often as an address may make them.
 func (s *Server) reading(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		err := s.door.ask(s.networkOf(c))
+		err := s.door.ask(s.door.client(c.Request).network)
 		var caller *auth.Caller
 		if err == nil {
 			caller, err = s.caller(c.Request)
@@ -43,7 +43,7 @@ func (s *Server) reading(h handler) gin.HandlerFunc {
 // Only those are counted whose credential is none: each costs to find out.
 func (s *Server) writing(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		network := s.networkOf(c)
+		network := s.door.client(c.Request).network
 		err := s.door.suspect(network)
 		var caller *auth.Caller
 		if err == nil {

@@ -3,10 +3,8 @@ package web
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
+	"net/http"
 	"time"
-
-	"github.com/gin-gonic/gin"
 
 	"tickertape/internal/auth"
 	"tickertape/internal/limit"
@@ -127,20 +125,10 @@ func (d *door) admit(n limit.Network) (seat, error) {
 }
 
 // sitDown gives a stream in its seat.
-func (s *Server) sitDown(c *gin.Context, caller *auth.Caller) (seat, error) {
-	at, err := s.door.sit(s.networkOf(c))
+func (d *door) sitDown(r *http.Request, caller *auth.Caller) (seat, error) {
+	at, err := d.sit(d.client(r).network)
 	if err == nil {
 		err = at.of(caller.Subject)
 	}
 	return at, err
-}
-
-// networkOf returns whom a request's limits count for.
-func (s *Server) networkOf(c *gin.Context) limit.Network {
-	client, peer := c.ClientIP(), c.RemoteIP()
-	address, err := netip.ParseAddr(client)
-	if err != nil {
-		return limit.Network{}
-	}
-	return limit.NetworkOf(address, client == peer)
 }

@@ -25,7 +25,8 @@ const maxQuery = 7 << 10
 // events answers GET /events. What is wrong with the request itself is a 4xx;
 // everything that may pass is left to the stream, whose status is 200.
 func (s *Server) events(c *gin.Context) {
-	seat, err := s.door.admit(s.networkOf(c))
+	from := s.door.client(c.Request)
+	seat, err := s.door.admit(from.network)
 	var q stream.Request
 	if err == nil {
 		q, err = s.wanted(c.Request, &seat)
@@ -48,7 +49,7 @@ func (s *Server) events(c *gin.Context) {
 		c.Status(http.StatusNoContent) // on which an EventSource does not come back
 		return
 	}
-	if s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q, s.ender(c, q, seat)) {
+	if s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q, s.ender(from, q, seat)) {
 		panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
 	}
 }
@@ -86,33 +87,24 @@ const namedTopics = 3
 // that was served what its client got, of one that was sent away only now and then
 // that this happens. It names no cursor and no query: that may hold a token. Of the
 // request it keeps no more than it needs: the stream may outlive that by hours.
-func (s *Server) ender(c *gin.Context, q stream.Request, at seat) func(stream.Served) {
-	remote, topics, first := s.remote(c), len(q.Topics)+len(q.Selectors), firstTopics(q)
+func (s *Server) ender(from client, q stream.Request, at seat) func(stream.Served) {
+	topics, first := len(q.Topics)+len(q.Selectors), firstTopics(q)
 	return func(served stream.Served) {
 		at.leave()
 		if errors.Is(served.Err, stream.ErrFault) {
 			s.log.Error("panic", slog.String("path", "/events"), slog.Any("panic", served.Err))
 		}
 		if !served.Begun {
-			s.logAway(served.Reason, remote)
+			s.logAway(served.Reason, from.remote)
 			return
 		}
 		s.log.LogAttrs(context.Background(), slog.LevelInfo, "stream ended",
-			slog.String("stream", uuid.NewString()), slog.String("remote", remote),
+			slog.String("stream", uuid.NewString()), slog.String("remote", from.remote),
 			slog.Int("topics", topics), slog.Any("first_topics", first),
 			slog.Bool("resumed", served.Resumed), slog.String("lasted", served.Time.Round(time.Millisecond).String()),
 			slog.Uint64("events", served.Events), slog.Uint64("bytes", served.Bytes), slog.Uint64("gaps", served.Gaps),
 			slog.String("reason", served.Reason))
 	}
-}
-
-// remote returns where a request came from: a proxy's word counts where it is
-// trusted.
-func (s *Server) remote(c *gin.Context) string {
-	if len(s.door.limits.TrustedProxies) > 0 {
-		return c.ClientIP()
-	}
-	return c.Request.RemoteAddr
 }
 
 // logAway says now and then that streams are sent away.

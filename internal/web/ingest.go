@@ -90,7 +90,7 @@ func (s *Server) publishStream(c *gin.Context, caller *auth.Caller, kind bodyKin
 	from, numbers, err := streamSource(c, kind, refused)
 	var at seat
 	if err == nil {
-		at, err = s.sitDown(c, caller)
+		at, err = s.door.sitDown(c.Request, caller)
 		defer at.leave()
 	}
 	if err == nil {

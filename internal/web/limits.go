@@ -44,14 +44,6 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// proxies returns the trusted proxies as Gin wants them.
-func (l Limits) proxies() (all []string) {
-	for _, p := range l.TrustedProxies {
-		all = append(all, p.String())
-	}
-	return all
-}
-
 // Limits that were reached, as they are counted.
 const (
 	LimitAddress  = "address"   // PerAddress

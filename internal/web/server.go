@@ -81,8 +81,7 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 	s.engine.RedirectTrailingSlash = false // browsers would come back to the target for ever
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.ContextWithFallback = true
-	s.engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	if err := s.engine.SetTrustedProxies(limits.proxies()); err != nil {
+	if err := s.engine.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
 	s.engine.Use(s.guard)

@@ -134,7 +134,7 @@ func (l *Lab) startHub(s *Server, redis string) (err error) {
 	s.Target.Events = "/events?topic=bench.{topic}"
 	s.Target.Stream = "/publish"
 	s.Target.Line = `{"topic":"bench.{topic}","data":"{payload}"}`
-	args := []string{l.hub, "--addr", s.Target.Addr, "--admin-addr", "none"}
+	args := []string{l.hub, "--addr", s.Target.Addr, "--admin-addr", "none", "--open-rate", "0"}
 	if redis != "" {
 		args = append(args, "--redis", "redis://"+redis+"/0")
 	}
