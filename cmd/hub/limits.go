@@ -22,6 +22,7 @@ type limitSettings struct {
 	MaxMessage           size          `env:"HUB_MAX_MESSAGE" default:"256KiB" help:"Bytes of a message's data, at most 256KiB."`
 	OpenRate             float64       `env:"HUB_OPEN_RATE" default:"1000" help:"Streams opened a second; more clients are told when to come back, each later than the one before. 0: any number."`
 	RequestRate          float64       `env:"HUB_REQUEST_RATE" default:"50" help:"Streams opened and topics looked at in a second by one address, and credentials that are none; of ten seconds as many as that allows may come at once. 0: any number."`
+	MaxReads             int           `env:"HUB_MAX_READS" default:"128" help:"Requests that look at topics at once; one address may have an eighth of them."`
 	BodyTime             time.Duration `env:"HUB_BODY_TIME" default:"30s" help:"How long a body may take to arrive that is no stream."`
 	MaxSilence           time.Duration `env:"HUB_MAX_SILENCE" default:"1h" help:"How long a stream in may bring nothing, not even a blank line. 0s: for ever."`
 	IntakeMemory         size          `env:"HUB_INTAKE_MEMORY" default:"256MiB" help:"Bytes of unfinished messages of all streams in together."`
@@ -32,8 +33,8 @@ type limitSettings struct {
 // Validate is called by kong.
 func (l *limitSettings) Validate() error {
 	switch {
-	case min(l.MaxStreams, l.MaxStreamsIn, l.MaxStreamTopics, int(l.MaxMessage), int(l.IntakeMemory)) < 1:
-		return errors.New("--max-streams, --max-streams-in, --max-stream-topics, --max-message and --intake-memory must each be at least 1")
+	case min(l.MaxStreams, l.MaxStreamsIn, l.MaxStreamTopics, l.MaxReads, int(l.MaxMessage), int(l.IntakeMemory)) < 1:
+		return errors.New("--max-streams, --max-streams-in, --max-stream-topics, --max-reads, --max-message and --intake-memory must each be at least 1")
 	case min(l.MaxStreamsPerAddress, l.MaxStreamsPerSubject, l.MaxConnsPerAddress) < 0 || min(l.OpenRate, l.RequestRate) < 0:
 		return errors.New("--max-streams-per-address, --max-streams-per-subject, --max-conns-per-address, --open-rate and --request-rate must not be negative; 0 lifts the limit")
 	case int(l.MaxMessage) > event.MaxData:
@@ -49,7 +50,7 @@ func (l *limitSettings) Validate() error {
 // web returns the limits that the web server keeps.
 func (l *limitSettings) web() web.Limits {
 	limits := web.Limits{PerAddress: l.MaxStreamsPerAddress, PerSubject: l.MaxStreamsPerSubject, Conns: l.MaxConnsPerAddress, Requests: l.RequestRate, Opens: l.OpenRate,
-		Topics: l.MaxStreamTopics, Message: int(l.MaxMessage), BodyTime: l.BodyTime, Silence: l.MaxSilence, StreamsIn: l.MaxStreamsIn, IntakeSize: int(l.IntakeMemory)}
+		Topics: l.MaxStreamTopics, Message: int(l.MaxMessage), Reads: l.MaxReads, BodyTime: l.BodyTime, Silence: l.MaxSilence, StreamsIn: l.MaxStreamsIn, IntakeSize: int(l.IntakeMemory)}
 	for _, p := range l.TrustedProxies {
 		limits.TrustedProxies = append(limits.TrustedProxies, netip.Prefix(p))
 	}

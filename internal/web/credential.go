@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,20 +23,30 @@ var errCookieOrigin = errors.New("a cookie counts only in requests from the hub'
 // handler answers a request of somebody.
 type handler func(*gin.Context, *auth.Caller)
 
+// answerTime is how long a client may take to read an answer, besides what the kernel
+// keeps for it.
+const answerTime = 30 * time.Second
+
 // reading has a handler answer requests that change nothing, once it is known who
-// makes them. They are counted, as often as an address may make them.
+// makes them. They are counted, as often as an address may make them, and so many at
+// once.
 func (s *Server) reading(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		err := s.door.ask(s.door.client(c.Request).network)
-		var caller *auth.Caller
-		if err == nil {
-			caller, err = s.caller(c.Request)
-		}
+		done, err := s.door.read(s.door.client(c.Request).network)
 		if err != nil {
 			s.fail(c, err)
 			return
 		}
+		defer done()
+		caller, err := s.caller(c.Request)
+		if err != nil {
+			s.fail(c, err)
+			return
+		}
+		control := http.NewResponseController(c.Writer)
+		_ = control.SetWriteDeadline(time.Now().Add(answerTime)) // fails only without a connection
 		h(c, caller)
+		_ = control.SetWriteDeadline(time.Time{}) // the next answer has its own
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tickertape/internal/auth"
+	"tickertape/internal/event"
 	"tickertape/internal/limit"
 	"tickertape/internal/stream"
 )
@@ -18,12 +19,15 @@ type door struct {
 	subjects *limit.Shares[string]
 	requests *limit.Rates[limit.Network]
 	opens    *limit.Admission
+	reads    *limit.Budget
+	readers  *limit.Shares[limit.Network] // of reads
 	intake   *limit.Budget
 }
 
 func newDoor(l Limits) *door {
 	return &door{limits: l, networks: limit.NewShares[limit.Network](l.PerAddress), subjects: limit.NewShares[string](l.PerSubject),
-		requests: limit.NewRates[limit.Network](l.Requests), opens: limit.NewAdmission(l.Opens), intake: limit.NewBudget(int64(l.IntakeSize))}
+		requests: limit.NewRates[limit.Network](l.Requests), opens: limit.NewAdmission(l.Opens),
+		reads: limit.NewBudget(int64(l.Reads)), readers: limit.NewShares[limit.Network](max(1, l.Reads/readersShare)), intake: limit.NewBudget(int64(l.IntakeSize))}
 }
 
 // limitError says that a client has all that it may have for now.
@@ -122,6 +126,34 @@ func (d *door) admit(n limit.Network) (seat, error) {
 		return seat{}, &limitError{LimitOpens, stream.ErrBusy, stream.ErrBusy.Error(), away}
 	}
 	return taken, nil
+}
+
+// readersShare is which part of a node's reads one address may have: this many times
+// as much has the node.
+const readersShare = 8
+
+// read counts in a request that reads topics, and so may take a mebibyte or two until
+// its answer is written. Who was counted in says when that is over.
+func (d *door) read(n limit.Network) (done func(), err error) {
+	if err := d.ask(n); err != nil {
+		return nil, err
+	}
+	if n.Counts() && !d.readers.Enter(n) {
+		return nil, &limitError{LimitReads, stream.ErrAddress, fmt.Sprintf("the address %s reads as much at once as it may", n), time.Second}
+	}
+	leave := func() {
+		if n.Counts() {
+			d.readers.Leave(n)
+		}
+	}
+	if !d.reads.Take(1) {
+		leave()
+		return nil, &event.UnavailableError{RetryAfter: time.Second, Err: errFullReads}
+	}
+	return func() {
+		d.reads.Give(1)
+		leave()
+	}, nil
 }
 
 // sitDown gives a stream in its seat.

@@ -28,6 +28,7 @@ type Limits struct {
 	Message    int           // bytes of a message's data; not above event.MaxData, which is the default
 	BodyTime   time.Duration // that a body may take to arrive which is no stream. 30 s
 	Silence    time.Duration // of a stream in, that is then ended; 0: for ever
+	Reads      int           // of topics at once, an eighth of them by one address. 128
 	StreamsIn  int           // at once; more are sent away until later. 10,000
 	IntakeSize int           // bytes of unfinished messages of all streams in together. 256 MiB; of others half as much may wait
 
@@ -39,6 +40,7 @@ func (l Limits) withDefaults() Limits {
 	l.Topics = cmp.Or(l.Topics, 100)
 	l.Message = min(cmp.Or(l.Message, event.MaxData), event.MaxData)
 	l.BodyTime = cmp.Or(l.BodyTime, 30*time.Second)
+	l.Reads = cmp.Or(l.Reads, 128)
 	l.StreamsIn = cmp.Or(l.StreamsIn, 10_000)
 	l.IntakeSize = cmp.Or(l.IntakeSize, 256<<20)
 	return l
@@ -55,6 +57,7 @@ const (
 	LimitSize     = "size"      // of a message, a line, a batch or a body
 	LimitBodyTime = "body_time" // BodyTime
 	LimitSilence  = "silence"   // Silence
+	LimitReads    = "reads"     // Reads
 	LimitIn       = "streams_in"
 	LimitIntake   = "intake" // IntakeSize
 )
@@ -67,7 +70,7 @@ var limitErrors = [...]struct {
 	{errTopics, LimitTopics},
 	{event.ErrTooLarge, LimitSize}, {event.ErrBatchTooLarge, LimitSize}, {errBodySize, LimitSize}, {errEndSize, LimitSize},
 	{errLineSize, LimitSize}, {errEventSize, LimitSize},
-	{errSlowBody, LimitBodyTime}, {errSilentBody, LimitSilence}, {errFullIn, LimitIn}, {errFullIntake, LimitIntake},
+	{errSlowBody, LimitBodyTime}, {errSilentBody, LimitSilence}, {errFullReads, LimitReads}, {errFullIn, LimitIn}, {errFullIntake, LimitIntake},
 }
 
 // limitOf returns the limit at which a request ended, or nothing.

@@ -51,6 +51,7 @@ var (
 	errLineSize   = fmt.Errorf("the line is over the limit of %d MiB", maxLine>>20)
 	errEventSize  = fmt.Errorf("the event is over the limit of %d MiB", maxLine>>20)
 	errTopics     = errors.New("one stream takes no more topics and selectors")
+	errFullReads  = errors.New("as many read topics as may at once")
 	errFullIn     = errors.New("the node has as many streams to read as it may")
 	errFullIntake = errors.New("the node has as much of unfinished messages to keep as it may")
 	errSlowBody   = errors.New("the body took too long to arrive")

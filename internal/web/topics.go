@@ -15,6 +15,7 @@ import (
 const (
 	standardPage = 100
 	maxPage      = 1000
+	pageBytes    = 1 << 20 // of data, after which a page ends
 )
 
 // topicState is what GET /topics tells of a topic.
@@ -196,7 +197,7 @@ func historyOf(t event.Topic, page event.Page, upto event.Position, epoch event.
 // historyRange reads since, which may also be a cursor, and last. A cursor
 // that leads nowhere here goes on as a stream would, and lost says why.
 func historyRange(query url.Values, limit int, clock event.Clock) (r event.Range, lost event.Reason, err error) {
-	r = event.Range{Upto: clock.Position, Limit: limit}
+	r = event.Range{Upto: clock.Position, Limit: limit, Bytes: pageBytes}
 	if cursor, err := event.ParseCursor(query.Get("since")); err == nil && query.Get("last") == "" {
 		r.After, lost = clock.Resolve(cursor)
 		return r, lost, nil
