@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check build up down fuzz properties load pipe latency isolation storm churn bench conflation answers faults simulation torture torture-selftest soak pictures
+.PHONY: help test check build up down fuzz properties load pipe latency isolation storm churn bench conflation answers faults simulation storm-simulation torture torture-selftest soak pictures
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -75,6 +75,9 @@ faults: ## the fault tests at full length, one after the other
 
 simulation: ## runs of whole clusters in made-up time, by seed; SEEDS=n says how many, FIRST=n from which on
 	go test -count=1 -timeout 10h -run TestSimulation ./internal/simulation/ -first=$(or $(FIRST),1) -seeds=$(or $(SEEDS),20000)
+
+storm-simulation: ## a million streams that break at once and come back, in made-up time, or STORM=n; draws docs/storm.svg
+	STORM=$(or $(STORM),1000000) STORM_PLOT=$(CURDIR)/docs/storm.svg go test -count=1 -v -run 'TestStorm$$' -timeout 1h ./internal/limit/
 
 torture: ## the table of faults; CASE=name,name and SEED=n repeat some, TORTURE_TABLE=file keeps it
 	@scripts/need redis-server haproxy
