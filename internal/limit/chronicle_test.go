@@ -100,7 +100,7 @@ func (c *chronicle) knock(b *browser, at time.Duration) (wait time.Duration, in 
 	}
 	c.leaving = append(c.leaving, leaver{node, at + answering})
 	if wait = told(); !c.storm.same {
-		wait = advice(away)
+		wait = away
 	}
 	now.advice = append(now.advice, wait)
 	return wait, false

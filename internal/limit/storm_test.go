@@ -108,9 +108,3 @@ func TestStormOfGoroutines(t *testing.T) {
 
 // told is the retry that a stream begins with: stream's jittered.
 func told() time.Duration { return 1500*time.Millisecond + rand.N(3*time.Second) }
-
-// advice is the retry of one that is sent away: web's limitError.
-func advice(away time.Duration) time.Duration {
-	away = max(time.Second, away)
-	return away*4/5 + rand.N(away*2/5)
-}

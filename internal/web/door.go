@@ -40,11 +40,9 @@ type limitError struct {
 
 func (e *limitError) Error() string { return e.cause }
 
-// retry returns when a client is told to come back: not all at the same moment.
-func (e *limitError) retry() time.Duration {
-	wait := max(time.Second, e.wait)
-	return wait*4/5 + rand.N(wait*2/5)
-}
+// around returns a time ± 20 %: those of whom all are told the same shall not come back
+// at the same moment.
+func around(d time.Duration) time.Duration { return d*4/5 + rand.N(d*2/5) }
 
 // shareWait is when somebody may try again who has all that it may until one of its
 // streams ends.
@@ -61,7 +59,7 @@ type seat struct {
 // sit takes a share of the network's.
 func (d *door) sit(n limit.Network) (seat, error) {
 	if n.Counts() && !d.networks.Enter(n) {
-		return seat{}, &limitError{LimitAddress, stream.ErrAddress, fmt.Sprintf("the address %s has as many streams open as it may: %d", n, d.limits.PerAddress), shareWait}
+		return seat{}, &limitError{LimitAddress, stream.ErrAddress, fmt.Sprintf("the address %s has as many streams open as it may: %d", n, d.limits.PerAddress), around(shareWait)}
 	}
 	return seat{door: d, network: n}, nil
 }
@@ -72,7 +70,7 @@ func (s *seat) of(subject string) error {
 		return nil
 	}
 	if !s.door.subjects.Enter(subject) {
-		return &limitError{LimitSubject, stream.ErrSubject, fmt.Sprintf("tokens with this subject have as many streams open as they may: %d", s.door.limits.PerSubject), shareWait}
+		return &limitError{LimitSubject, stream.ErrSubject, fmt.Sprintf("tokens with this subject have as many streams open as they may: %d", s.door.limits.PerSubject), around(shareWait)}
 	}
 	s.subject = subject
 	return nil
@@ -107,7 +105,7 @@ func (d *door) tooOften(n limit.Network, wait time.Duration) error {
 	if wait == 0 {
 		return nil
 	}
-	return &limitError{LimitRequests, stream.ErrAddress, fmt.Sprintf("the address %s asks more often than it may: %g times a second", n, d.limits.Requests), wait}
+	return &limitError{LimitRequests, stream.ErrAddress, fmt.Sprintf("the address %s asks more often than it may: %g times a second", n, d.limits.Requests), around(max(time.Second, wait))}
 }
 
 // admit lets a client to its stream, before anything is done for it that costs: as

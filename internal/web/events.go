@@ -34,7 +34,7 @@ func (s *Server) events(c *gin.Context) {
 	switch away, ok := errors.AsType[*limitError](err); {
 	case ok:
 		s.limited.count(err)
-		q.Away, q.Retry = away.away, away.retry()
+		q.Away, q.Retry = away.away, away.wait
 	case errors.Is(err, auth.ErrNoKeys):
 		q.Away = stream.ErrUnknown
 	case err != nil:

@@ -203,9 +203,10 @@ func TestOpensOfANode(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, nodetest.Options{Web: web.Options{Limits: web.Limits{Opens: 0.5}}})
 	n.open(t, "?topic=news").opened(false)
-	n.expectSentAwayFor(t, 800*time.Millisecond, 1200*time.Millisecond)
-	n.expectSentAwayFor(t, 2700*time.Millisecond, 4300*time.Millisecond) // 1 s, and 2.5 s for each before it
-	n.expectSentAwayFor(t, 4700*time.Millisecond, 7300*time.Millisecond)
+	const each, late = 2500 * time.Millisecond, 500 * time.Millisecond
+	n.expectSentAwayFor(t, time.Second, time.Second)
+	n.expectSentAwayFor(t, time.Second+each-late, time.Second+each)
+	n.expectSentAwayFor(t, time.Second+2*each-late, time.Second+2*each)
 	if a := n.do(t, get("/topics")); a.status != http.StatusOK {
 		t.Errorf("other requests are answered %d", a.status)
 	}
