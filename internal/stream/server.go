@@ -131,6 +131,9 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended 
 	if err == nil && s.take(w, r, q, ended) {
 		return true
 	}
+	if errors.Is(err, ErrClosing) {
+		header.Set("Connection", "close") // by HTTP/2 the client would come back to this very node
+	}
 	h := &handler{writer: w, control: http.NewResponseController(w), awake: make(chan struct{}, 1)}
 	h.prepare(s, q, ended)
 	if err != nil {

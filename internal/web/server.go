@@ -239,13 +239,16 @@ func (s *Server) guard(c *gin.Context) {
 
 // boundBody bounds the time that a body may take. Until somebody has read all
 // of it, the connection is one to close: before an answer on any other,
-// net/http reads what is left of the body, and waits for it.
+// net/http reads what is left of the body, and waits for it. HTTP/2 knows no such
+// wait, and would end with it whatever else the connection has.
 func (s *Server) boundBody(c *gin.Context) {
 	deadline := time.Now().Add(s.door.limits.BodyTime)
 	if err := http.NewResponseController(c.Writer).SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		s.log.Debug("no read deadline", slog.Any("error", err))
 	}
-	c.Header("Connection", "close")
+	if c.Request.ProtoMajor == 1 {
+		c.Header("Connection", "close")
+	}
 }
 
 // Drain makes /readyz answer 503 from now on, so that balancers send new

@@ -149,10 +149,8 @@ func (b *streamBody) settle(ended bool) {
 		default:
 		}
 	}
-	if b.settled || b.c.Request.ProtoMajor > 1 {
-		b.c.Writer.Header().Del("Connection") // see boundBody; HTTP/2 has other means
-	} else {
-		b.c.Header("Connection", "close")
+	if b.settled {
+		b.c.Writer.Header().Del("Connection") // see boundBody
 	}
 }
 
