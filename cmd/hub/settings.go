@@ -21,6 +21,7 @@ import (
 type settings struct {
 	Addr           string           `env:"HUB_ADDR" default:"127.0.0.1:8080" help:"Address to listen on, host:port."`
 	AdminAddr      string           `env:"HUB_ADMIN_ADDR" default:"127.0.0.1:8081" help:"Address of metrics and profiles, host:port; none: nowhere."`
+	TLS            tlsSettings      `embed:""`
 	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes, like redis://user:password@host:6379/0; redis+sentinel://host:26379,host:26379/name by Sentinels, redis+cluster://host:6379,host:6379 in a Cluster; rediss for TLS. None: one node, in memory."`
 	RedisPrefix    string           `env:"HUB_REDIS_PREFIX" default:"tt:{0}:" help:"What the names of all keys and channels in Redis begin with; hubs with the same one are nodes of one."`
 	Config         string           `env:"HUB_CONFIG" placeholder:"FILE" help:"YAML file that says who may do what (access, docs/access.md), and of which topics only the latest message of each key is kept, or nothing (rules, docs/topics.md). None: everybody may do everything, and all topics are logs."`

@@ -46,7 +46,8 @@ func start(t *testing.T, bus hub.Bus, o nodetest.Options) *node {
 	transport := &http.Transport{DisableCompression: true}
 	n := &node{t: t, metrics: m, Node: nodetest.Start(t, o), client: &http.Client{Transport: transport}}
 	t.Cleanup(func() { n.Stop(); transport.CloseIdleConnections() })
-	if err := m.Watch(metrics.Node{Bus: bus, Hub: n.Hub, Streams: n.Streams, Web: n.Web}); err != nil {
+	if err := m.Watch(metrics.Node{Bus: bus, Hub: n.Hub, Streams: n.Streams, Web: n.Web,
+		Certificate: func() time.Duration { return time.Hour }}); err != nil {
 		t.Fatal(err)
 	}
 	select {
