@@ -42,10 +42,8 @@ func (s *Server) events(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.Header("X-Content-Type-Options", "nosniff")
 	if q.Away == nil && s.hub.Over(q.Request) {
 		seat.leave()
-		c.Header("Cache-Control", "no-store")
 		c.Status(http.StatusNoContent) // on which an EventSource does not come back
 		return
 	}
