@@ -106,7 +106,7 @@ var (
 	ErrAddress = errors.New("the client's address has as much as it may")
 	ErrSubject = errors.New("the client's token has as many streams as it may")
 	ErrAged    = errors.New("the stream was open as long as it may")
-	ErrFault   = loop.ErrFault // of the hub, in the hands of a loop; elsewhere the panic goes on
+	ErrFault   = loop.ErrFault // of the hub
 )
 
 // Serve writes the stream until it ends, or gives it to a loop and returns at

@@ -90,7 +90,7 @@ func (s *Server) ender(from client, q stream.Request, at seat) func(stream.Serve
 	return func(served stream.Served) {
 		at.leave()
 		if errors.Is(served.Err, stream.ErrFault) {
-			s.log.Error("panic", slog.String("path", "/events"), slog.Any("panic", served.Err))
+			s.caught("/events", served.Err)
 		}
 		if !served.Begun {
 			s.logAway(served.Reason, from.remote)

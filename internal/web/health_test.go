@@ -143,18 +143,6 @@ func TestAnOutageIsLoggedNowAndThen(t *testing.T) {
 	})
 }
 
-// A page's publish that panics costs that request only, and is logged.
-func TestAPanicIsAnAnswer(t *testing.T) {
-	t.Parallel()
-	log := &faults{}
-	s := idleServer(t, faultyBus{}, slog.New(log)) // no bus behind it
-	a := serve(s, httptest.NewRequest(http.MethodGet, "/topics/news/messages", nil))
-	expectProblem(t, a, http.StatusInternalServerError, "its log says why")
-	if len(log.all) == 0 || !strings.Contains(log.all[0], "panic") {
-		t.Errorf("logged %q", log.all)
-	}
-}
-
 func TestPublishOriginsMustBeOrigins(t *testing.T) {
 	t.Parallel()
 	bus := membus.New(membus.Options{})

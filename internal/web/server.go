@@ -56,6 +56,7 @@ type Server struct {
 	outage   outage // of the store
 	crowd    outage // of room for streams
 	draining atomic.Bool
+	panics   atomic.Uint64
 }
 
 //go:embed page
@@ -155,29 +156,6 @@ func serveClient(script []byte) gin.HandlerFunc {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
-
-// guard turns a panic into an answer, so that one request's fault is not
-// every stream's.
-func (s *Server) guard(c *gin.Context) {
-	defer func() {
-		p := recover()
-		if p == nil {
-			return
-		}
-		if p == http.ErrAbortHandler {
-			panic(p)
-		}
-		s.log.Error("panic", slog.String("path", c.FullPath()), slog.Any("panic", p))
-		if c.Writer.Written() {
-			panic(http.ErrAbortHandler)
-		}
-		s.fail(c, fmt.Errorf("panic: %v", p))
-	}()
-	if c.Request.ContentLength != 0 {
-		s.boundBody(c)
-	}
-	c.Next()
-}
 
 // boundBody bounds the time that a body may take. Until somebody has read all
 // of it, the connection is one to close: before an answer on any other,
