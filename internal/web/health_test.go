@@ -62,8 +62,13 @@ func (b faultyBus) Topic(_ context.Context, t event.Topic) (event.TopicInfo, boo
 // idleServer is a server over the bus whose hub has never run.
 func idleServer(t testing.TB, bus hub.Bus, log *slog.Logger) *web.Server {
 	t.Helper()
+	return idleServerOf(t, bus, web.Options{Log: log})
+}
+
+func idleServerOf(t testing.TB, bus hub.Bus, o web.Options) *web.Server {
+	t.Helper()
 	h := hub.New(bus, hub.Options{})
-	s, err := web.New(h, bus, stream.NewServer(h, stream.Options{}), web.Options{Log: log})
+	s, err := web.New(h, bus, stream.NewServer(h, stream.Options{}), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,14 +128,14 @@ func (s *Server) routes() error {
 func (s *Server) publishRoutes() {
 	for path, route := range map[string]struct {
 		body    func(http.Header) string
-		handler handler
+		handler gin.HandlerFunc
 	}{
-		"/publish":              {bodyOf, s.publish},
-		"/topics/:topic/end":    {bodyOfEnd, s.end},
-		"/topics/:topic/cancel": {bodyOfEnd, s.cancel},
+		"/publish":              {bodyOf, s.writing(s.publish)},
+		"/topics/:topic/end":    {bodyOfEnd, s.managing("end", s.end)},
+		"/topics/:topic/cancel": {bodyOfEnd, s.managing("cancel", s.cancel)},
 	} {
 		group := s.engine.Group(path, s.countRequests(route.body), s.named(http.MethodPost))
-		group.POST("", s.writing(route.handler))
+		group.POST("", route.handler)
 		group.OPTIONS("", s.preflight)
 	}
 }
