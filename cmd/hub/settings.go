@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/stream"
 )
 
@@ -62,7 +62,7 @@ func (s *settings) Validate() error {
 
 // checkReach refuses to let everybody in whom nobody meant.
 func (s *settings) checkReach(says config) error {
-	if host, _, err := net.SplitHostPort(s.Addr); err != nil || says.access != nil || s.Insecure || isLoopback(host) {
+	if host, _, err := net.SplitHostPort(s.Addr); err != nil || says.access != nil || s.Insecure || auth.IsLoopback(host) {
 		return err
 	}
 	return fmt.Errorf("--addr %s can be reached from other machines, and everyone there could publish: use a loopback address, "+
@@ -77,18 +77,12 @@ func (s *settings) validateAdmin() error {
 	switch {
 	case err != nil || port == "":
 		return fmt.Errorf("--admin-addr (HUB_ADMIN_ADDR): %q is not of the form host:port, like 127.0.0.1:8081, nor none", s.AdminAddr)
-	case !s.Insecure && !isLoopback(host):
+	case !s.Insecure && !auth.IsLoopback(host):
 		return fmt.Errorf("--admin-addr %s can be reached from other machines, and everyone there could look into the hub: use a loopback address or none, or say --insecure", s.AdminAddr)
 	case s.AdminAddr == s.Addr && port != "0":
 		return fmt.Errorf("--admin-addr %s is also --addr: metrics have an address of their own, or none", s.AdminAddr)
 	}
 	return nil
-}
-
-// isLoopback reports whether only this machine reaches the address.
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func (s *settings) logger() *slog.Logger {
