@@ -22,14 +22,12 @@ func newServer(handler *web.Server, cert *certificate, log *slog.Logger) *http.S
 	return s
 }
 
-// http2 bounds what one connection of HTTP/2 may take. A page needs few streams, and
-// a proxy opens more connections: RFC 9113 asks for no fewer streams than that. No
-// more requests run at once either, also when each is taken back as soon as it is
-// made. Bodies that nobody has read yet are kept for a client, as are its headers
-// for the next request: both have less than net/http would give them, 1 MiB each. A
-// client that takes nothing of all that its connection has for it is cut: the
-// deadline of a stream ends that stream alone. One that is gone is found out though
-// none of its streams has anything to say.
+// http2 bounds what one connection of HTTP/2 may take. RFC 9113 asks for no fewer
+// streams than these, and net/http runs no more requests at once than that, also
+// when a client takes each back as soon as it is made. Of bodies that nobody has
+// read yet it keeps less than the 1 MiB that it would. Deadlines of streams end
+// those alone: a connection whose client takes nothing is cut by itself, and so is
+// one whose client is gone.
 func http2() *http.HTTP2Config {
 	return &http.HTTP2Config{MaxConcurrentStreams: 100, MaxReadFrameSize: 16 << 10,
 		MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 256 << 10,

@@ -227,8 +227,17 @@ func TestDrainByHTTP2(t *testing.T) {
 		r, _ := p.listen()
 		go func() { ends <- r.follow() }()
 	}
+	last, _ := p.listen()
+	send, finish := p.streamIn()
+	send(`{"data":"one"}`)
+	if block, _ := last.block(); !strings.Contains(block, "one") {
+		t.Fatalf("a line came as %q", block)
+	}
 	begin := time.Now()
 	p.signal(syscall.SIGTERM)
+	if status, answer, _ := finish(); status != http.StatusServiceUnavailable || !strings.Contains(answer, `"published":1`) {
+		t.Errorf("the stream in is answered %d %s", status, answer)
+	}
 	all := []farewell{<-ends}
 	p.until("who comes back has another connection", func() bool {
 		if _, block := p.listen(); !onlyRetry.MatchString(block) {
