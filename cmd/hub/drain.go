@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -65,12 +64,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, d drain) error 
 	g, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	g.Go(n.admin.serve)
 	g.Go(func() error { return n.hub.Run(hubCtx) })
-	g.Go(func() error {
-		if err := n.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
+	g.Go(func() error { return serveAll(n.server, listener) })
 	g.Go(func() error {
 		defer n.admin.end() // last: what becomes of the drain can be read
 		defer endHub()
@@ -83,7 +77,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, d drain) error 
 		}
 		return n.end(failed, d)
 	})
-	n.log.Info(fmt.Sprintf("Tickertape listens on http://%s; bus: %s", listener.Addr(), n.bus.Name()))
+	n.log.Info(fmt.Sprintf("Tickertape listens on %s://%s; bus: %s", schemeOf(n.server), listener.Addr(), n.bus.Name()))
 	return g.Wait()
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"time"
 
@@ -87,6 +86,10 @@ const spareFiles = 64
 
 // run serves until ctx ends.
 func run(ctx context.Context, s settings, says config, bus ownedBus, log *slog.Logger) error {
+	cert, err := s.TLS.open(log)
+	if err != nil {
+		return err
+	}
 	authority, err := says.open(log)
 	if err != nil {
 		return err
@@ -101,11 +104,9 @@ func run(ctx context.Context, s settings, says config, bus ownedBus, log *slog.L
 	if err != nil {
 		return err
 	}
-	if err := m.Watch(metrics.Node{Bus: bus.Bus, Hub: h, Streams: streams, Web: handler}); err != nil {
+	if err := m.Watch(metrics.Node{Bus: bus.Bus, Hub: h, Streams: streams, Web: handler, Certificate: cert.watch()}); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler, ConnContext: stream.WithConn, ConnState: handler.ConnState, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 	listener, err := stream.Listen(ctx, s.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr (HUB_ADDR): %w", err)
@@ -115,6 +116,6 @@ func run(ctx context.Context, s settings, says config, bus ownedBus, log *slog.L
 		_ = listener.Close()
 		return err
 	}
-	n := &node{bus: bus, hub: h, streams: streams, web: handler, server: server, admin: admin, log: log}
+	n := &node{bus: bus, hub: h, streams: streams, web: handler, server: newServer(handler, cert, log), admin: admin, log: log}
 	return n.serve(ctx, noisy{listener, log}, drain{wait: s.DrainWait, window: s.DrainWindow})
 }

@@ -25,12 +25,18 @@ type process struct {
 	log    hubLog
 	cmd    *exec.Cmd
 	ended  chan struct{}
-	client *http.Client // each request has its own connection
+	client *http.Client // each request has its own connection, but for HTTP/2
 }
 
 // startProcess starts a hub over a Redis of its own ("shared"), or over the bus
 // that the environment names, by default memory. The environment may set more.
 func startProcess(t *testing.T, bus string, env ...string) *process {
+	t.Helper()
+	return startProcessFor(t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}, bus, env...)
+}
+
+// startProcessFor is startProcess for another client.
+func startProcessFor(t *testing.T, client *http.Client, bus string, env ...string) *process {
 	t.Helper()
 	if bus == "shared" {
 		env = append(env, "HUB_REDIS="+redistest.Start(t).URL)
@@ -39,8 +45,8 @@ func startProcess(t *testing.T, bus string, env ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, log: hubLog{listening: make(chan string, 1)}, cmd: exec.Command(program), ended: make(chan struct{}),
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}, Timeout: 2 * endTime}}
+	client.Timeout = 2 * endTime
+	p := &process{t: t, log: hubLog{listening: make(chan string, 1)}, cmd: exec.Command(program), ended: make(chan struct{}), client: client}
 	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HUB_") })
 	p.cmd.Env = append(p.cmd.Env, "TEST_AS_HUB=1", "GORACE=atexit_sleep_ms=0", "HUB_ADDR=127.0.0.1:0", "HUB_ADMIN_ADDR=127.0.0.1:0")
 	p.cmd.Env = append(p.cmd.Env, env...)
@@ -55,6 +61,9 @@ func startProcess(t *testing.T, bus string, env ...string) *process {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.ended
+		if strings.Contains(p.log.String(), "msg=panic") {
+			t.Error("the hub has caught a panic")
+		}
 		if t.Failed() {
 			t.Logf("the hub's log:\n%s", p.log.String())
 		}
@@ -162,10 +171,14 @@ func (p *process) listen() (*reader, string) {
 	if err != nil || answer.StatusCode != http.StatusOK {
 		p.t.Fatalf("GET /events: %v, %v", answer, err)
 	}
-	p.t.Cleanup(func() { _ = answer.Body.Close() })
-	r := &reader{p.t, answer.Body, bufio.NewReader(answer.Body)}
+	r := newReader(p.t, answer)
 	block, _ := r.block()
 	return r, block
+}
+
+func newReader(t *testing.T, answer *http.Response) *reader {
+	t.Cleanup(func() { _ = answer.Body.Close() })
+	return &reader{t, answer.Body, bufio.NewReader(answer.Body)}
 }
 
 // block returns the next lines up to a blank one, or what there was before

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tickertape/internal/auth"
 	"tickertape/internal/stream"
 )
 
@@ -21,6 +21,7 @@ import (
 type settings struct {
 	Addr           string           `env:"HUB_ADDR" default:"127.0.0.1:8080" help:"Address to listen on, host:port."`
 	AdminAddr      string           `env:"HUB_ADMIN_ADDR" default:"127.0.0.1:8081" help:"Address of metrics and profiles, host:port; none: nowhere."`
+	TLS            tlsSettings      `embed:""`
 	Redis          string           `env:"HUB_REDIS" placeholder:"URL" help:"URL of the Redis that joins several nodes, like redis://user:password@host:6379/0; redis+sentinel://host:26379,host:26379/name by Sentinels, redis+cluster://host:6379,host:6379 in a Cluster; rediss for TLS. None: one node, in memory."`
 	RedisPrefix    string           `env:"HUB_REDIS_PREFIX" default:"tt:{0}:" help:"What the names of all keys and channels in Redis begin with; hubs with the same one are nodes of one."`
 	Config         string           `env:"HUB_CONFIG" placeholder:"FILE" help:"YAML file that says who may do what (access, docs/access.md), and of which topics only the latest message of each key is kept, or nothing (rules, docs/topics.md). None: everybody may do everything, and all topics are logs."`
@@ -61,7 +62,7 @@ func (s *settings) Validate() error {
 
 // checkReach refuses to let everybody in whom nobody meant.
 func (s *settings) checkReach(says config) error {
-	if host, _, err := net.SplitHostPort(s.Addr); err != nil || says.access != nil || s.Insecure || isLoopback(host) {
+	if host, _, err := net.SplitHostPort(s.Addr); err != nil || says.access != nil || s.Insecure || auth.IsLoopback(host) {
 		return err
 	}
 	return fmt.Errorf("--addr %s can be reached from other machines, and everyone there could publish: use a loopback address, "+
@@ -76,18 +77,12 @@ func (s *settings) validateAdmin() error {
 	switch {
 	case err != nil || port == "":
 		return fmt.Errorf("--admin-addr (HUB_ADMIN_ADDR): %q is not of the form host:port, like 127.0.0.1:8081, nor none", s.AdminAddr)
-	case !s.Insecure && !isLoopback(host):
+	case !s.Insecure && !auth.IsLoopback(host):
 		return fmt.Errorf("--admin-addr %s can be reached from other machines, and everyone there could look into the hub: use a loopback address or none, or say --insecure", s.AdminAddr)
 	case s.AdminAddr == s.Addr && port != "0":
 		return fmt.Errorf("--admin-addr %s is also --addr: metrics have an address of their own, or none", s.AdminAddr)
 	}
 	return nil
-}
-
-// isLoopback reports whether only this machine reaches the address.
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func (s *settings) logger() *slog.Logger {

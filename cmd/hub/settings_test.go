@@ -68,6 +68,8 @@ func TestSettingsRefused(t *testing.T) {
 		{"--drain-window=-1s", "--drain-window"},
 		{"--drain-window=61m", "--drain-window"},
 		{"--log-format=xml", "--log-format"},
+		{"--tls-cert=hub.pem", "--tls-key (HUB_TLS_KEY) belong together"},
+		{"--tls-key=hub.key", "--tls-key (HUB_TLS_KEY) belong together"},
 		{"--writer=fast", "--writer (HUB_WRITER): \"fast\" is no writer"},
 	} {
 		if _, err := parse(t, &settings{}, row.args); err == nil || !strings.Contains(err.Error(), row.because) {

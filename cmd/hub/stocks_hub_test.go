@@ -93,7 +93,7 @@ type hubLog struct {
 	told bool
 }
 
-var listensOn = regexp.MustCompile(`Tickertape listens on (http://[0-9.:]+);`)
+var listensOn = regexp.MustCompile(`Tickertape listens on (https?://[0-9.:]+);`)
 
 func (l *hubLog) Write(b []byte) (int, error) {
 	l.mu.Lock()

@@ -18,7 +18,7 @@ func fetcher(address string) (func(context.Context) ([]byte, error), error) {
 		return nil, fmt.Errorf("the keys' address is no URL: %w", err)
 	case u.Host == "" || u.User != nil || u.Fragment != "":
 		return nil, errors.New("the keys' address is not of the form https://host/path")
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !IsLoopback(u.Hostname())):
 		return nil, errors.New("keys that come another way than https could be anybody's; http is for this machine alone")
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -43,8 +43,8 @@ func fetcher(address string) (func(context.Context) ([]byte, error), error) {
 	}, nil
 }
 
-// isLoopback reports whether only this machine has the name.
-func isLoopback(host string) bool {
+// IsLoopback reports whether only this machine has the name or address.
+func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }

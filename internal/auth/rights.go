@@ -65,12 +65,12 @@ func ParsePattern(text string) (Pattern, error) {
 // String returns the pattern as it was parsed.
 func (p Pattern) String() string { return p.text }
 
-// Personal reports whether the pattern depends on a subject.
-func (p Pattern) Personal() bool { return strings.Contains(p.text, subjectMark) }
+// personal reports whether the pattern depends on a subject.
+func (p Pattern) personal() bool { return strings.Contains(p.text, subjectMark) }
 
 // For returns the selector for that subject.
 func (p Pattern) For(subject string) (event.Selector, error) {
-	if !p.Personal() {
+	if !p.personal() {
 		return event.ParseSelector(p.text)
 	}
 	if subject == "" {

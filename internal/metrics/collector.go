@@ -32,7 +32,11 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	for limit, n := range c.Web.LimitStats() {
 		out.counter("limited", "Requests and connections that ended at a limit.", n, "limit", limit)
 	}
+	out.counter("panics", "Panics that were caught: each ended one request or one stream.", c.Web.Panics())
 	out.flag("bus_ready", "Whether the bus works: 1, or 0; /readyz says why not.", c.Bus.Ready() == nil)
+	if c.Certificate != nil {
+		out.gauge("tls_certificate_expiry_seconds", "How long the certificate still holds that new connections are shown.", c.Certificate().Seconds())
+	}
 	switch bus := c.Bus.(type) {
 	case *redisbus.Bus:
 		out.redis(bus.Stats())

@@ -46,7 +46,8 @@ func start(t *testing.T, bus hub.Bus, o nodetest.Options) *node {
 	transport := &http.Transport{DisableCompression: true}
 	n := &node{t: t, metrics: m, Node: nodetest.Start(t, o), client: &http.Client{Transport: transport}}
 	t.Cleanup(func() { n.Stop(); transport.CloseIdleConnections() })
-	if err := m.Watch(metrics.Node{Bus: bus, Hub: n.Hub, Streams: n.Streams, Web: n.Web}); err != nil {
+	if err := m.Watch(metrics.Node{Bus: bus, Hub: n.Hub, Streams: n.Streams, Web: n.Web,
+		Certificate: func() time.Duration { return time.Hour }}); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -86,7 +87,7 @@ func (n *node) samples() map[string]float64 {
 }
 
 // watched are what moves by what a test does, and by nothing else.
-var watched = regexp.MustCompile(`^(streams|gaps|topics_ended|table|catch_up|repairs|messages_pub|publish_req|events_|publish_duration_seconds_count|redis_losses|epoch)`)
+var watched = regexp.MustCompile(`^(streams|gaps|panics|topics_ended|table|catch_up|repairs|messages_pub|publish_req|events_|publish_duration_seconds_count|redis_losses|epoch)`)
 
 // expect waits until the metrics have moved since before by exactly this.
 func (n *node) expect(what string, before map[string]float64, want map[string]float64) {

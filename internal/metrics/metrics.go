@@ -75,6 +75,8 @@ type Node struct {
 	Hub     *hub.Hub
 	Streams *stream.Server
 	Web     *web.Server
+	// Certificate tells how long the node's own holds; nil: it has none.
+	Certificate func() time.Duration
 }
 
 // Watch adds a node's metrics. It fails if there is one already.

@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"tickertape/internal/event"
+	"tickertape/internal/hub"
 	"tickertape/internal/membus"
 	"tickertape/internal/nodetest"
 	"tickertape/internal/stream"
@@ -187,4 +189,23 @@ func TestCuts(t *testing.T) {
 	late.reading.Wait()
 	n.expect("drained", before, moves{labelled("streams_ended_total", "reason", "drained"): 1, "streams": -1,
 		labelled("streams_sent_away_total", "reason", "draining"): 1})
+}
+
+// hollow is a bus with nothing behind its reads.
+type hollow struct{ hub.Bus }
+
+func (hollow) Topics(context.Context, *event.Selector, event.Topic, int) ([]event.TopicInfo, error) {
+	panic("there is nothing")
+}
+
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	n := start(t, hollow{membus.New(membus.Options{})}, nodetest.Options{})
+	before := n.samples()
+	answer, err := n.client.Get(n.URL + "/topics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	n.expect("a panic", before, moves{"panics_total": 1})
 }

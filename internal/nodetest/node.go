@@ -4,6 +4,7 @@ package nodetest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -27,6 +28,7 @@ type Options struct {
 	Hub    hub.Options
 	Stream stream.Options
 	Web    web.Options
+	TLS    *tls.Config // nil: plain HTTP
 }
 
 // Writers returns the writers of streams that this system has.
@@ -78,8 +80,13 @@ func Start(t testing.TB, o Options) *Node {
 	if n.Web, err = web.New(n.Hub, n.Bus, n.Streams, o.Web); err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: n.Web, ConnContext: stream.WithConn, ConnState: n.track,
-		ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{TLSConfig: o.TLS, Handler: n.Web, ConnContext: stream.WithConn, ConnState: n.track,
+		ErrorLog: slog.NewLogLogger(o.Web.Log.Handler(), slog.LevelDebug), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	serve := server.Serve
+	if o.TLS != nil {
+		n.URL = "https://" + n.Addr
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -88,7 +95,7 @@ func Start(t testing.TB, o Options) *Node {
 		}
 	})
 	running.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("the server ended: %v", err)
 		}
 	})

@@ -106,14 +106,27 @@ func TestConnectionsApart(t *testing.T) {
 	}
 }
 
+// startReplicated starts a node over a server, and a replica of that.
+func startReplicated(t *testing.T) (server, replica *redistest.Server, n *node) {
+	t.Helper()
+	server = redistest.Start(t, soon...)
+	return server, replicaOf(t, server), startNode(t, redisbus.Options{URL: server.URL})
+}
+
+// goBack has the server be what the other one is, which has one event of a.
+func goBack(t *testing.T, server, other *redistest.Server) {
+	t.Helper()
+	follow(server, other)
+	eventually(t, "it has what the other one has", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "1" })
+	server.Must("REPLICAOF", "NO", "ONE")
+}
+
 // TestOlderDataWithoutRestart has a primary follow another server for a while,
 // which has less: it comes back as the server run that wrote last, in the
 // epoch that it was in.
 func TestOlderDataWithoutRestart(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t, soon...)
-	less := replicaOf(t, server)
-	n := startNode(t, redisbus.Options{URL: server.URL})
+	server, less, n := startReplicated(t)
 	live := n.open(hub.Start{}, "a", "b")
 	first := tell(t, n.bus, "a", "1")[0]
 	tell(t, n.bus, "b", "1")
@@ -123,9 +136,7 @@ func TestOlderDataWithoutRestart(t *testing.T) {
 	gone := tell(t, n.bus, "a", "gone")[0]
 	live.expect("a gone")
 
-	follow(server, less)
-	eventually(t, "it has what the other one has", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "1" })
-	server.Must("REPLICAOF", "NO", "ONE")
+	goBack(t, server, less)
 	live.expect("gap a store_lost")
 	tell(t, n.bus, "a", "2")
 	tell(t, n.bus, "b", "2")
@@ -139,9 +150,7 @@ func TestOlderDataWithoutRestart(t *testing.T) {
 // begun since, with what was taken in that.
 func TestOlderDataTwice(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t, soon...)
-	less := replicaOf(t, server)
-	n := startNode(t, redisbus.Options{URL: server.URL})
+	server, less, n := startReplicated(t)
 	live := n.open(hub.Start{}, "a", "b")
 	first := tell(t, n.bus, "a", "1")[0]
 	eventually(t, "the replica has it", func() bool { return less.Must("XLEN", "tt:{0}:log:a") == "1" })
@@ -149,9 +158,7 @@ func TestOlderDataTwice(t *testing.T) {
 	gone := tell(t, n.bus, "a", "gone")[0]
 	live.expect("a 1, a gone")
 	for i := range 2 {
-		follow(server, less)
-		eventually(t, "it has what the other one has", func() bool { return server.Must("XLEN", "tt:{0}:log:a") == "1" })
-		server.Must("REPLICAOF", "NO", "ONE")
+		goBack(t, server, less)
 		live.until("the loss is told", func() bool { return slices.Contains(live.got, "gap a store_lost") })
 		tell(t, n.bus, "b", fmt.Sprint(i+1))
 		live.until("it goes on", func() bool { return slices.Contains(live.got, fmt.Sprint("b ", i+1)) })
@@ -166,9 +173,7 @@ func TestOlderDataTwice(t *testing.T) {
 // was.
 func TestHistoryOfOneThatFollows(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t, soon...)
-	less := replicaOf(t, server)
-	n := startNode(t, redisbus.Options{URL: server.URL})
+	server, less, n := startReplicated(t)
 	live := n.open(hub.Start{}, "a")
 	tell(t, n.bus, "a", "1")
 	live.expect("a 1")

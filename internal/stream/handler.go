@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"time"
@@ -28,8 +29,14 @@ func (h *handler) Wake(*hub.Subscriber) {
 	}
 }
 
-// serve writes the stream until it ends, and returns why.
-func (h *handler) serve(ctx context.Context, q Request) error {
+// serve writes the stream until it ends, and returns why. A panic ends this stream
+// alone, as in a loop.
+func (h *handler) serve(ctx context.Context, q Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrFault, p)
+		}
+	}()
 	if err := h.open(q, h); err != nil {
 		return h.sendAway(err, 0)
 	}

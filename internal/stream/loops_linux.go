@@ -130,7 +130,7 @@ func connOf(r *http.Request) *net.TCPConn {
 
 // head returns what stands before the body of the answer.
 func head(h http.Header) []byte {
-	b := bytes.NewBuffer(make([]byte, 0, 512))
+	b := bytes.NewBuffer(make([]byte, 0, 1<<10))
 	b.WriteString("HTTP/1.1 200 OK\r\nDate: ")
 	b.Write(time.Now().UTC().AppendFormat(b.AvailableBuffer(), http.TimeFormat))
 	b.WriteString("\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n") // behind a stream comes nothing

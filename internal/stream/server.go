@@ -106,7 +106,7 @@ var (
 	ErrAddress = errors.New("the client's address has as much as it may")
 	ErrSubject = errors.New("the client's token has as many streams as it may")
 	ErrAged    = errors.New("the stream was open as long as it may")
-	ErrFault   = loop.ErrFault // of the hub, in the hands of a loop; elsewhere the panic goes on
+	ErrFault   = loop.ErrFault // of the hub
 )
 
 // Serve writes the stream until it ends, or gives it to a loop and returns at
@@ -130,6 +130,9 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request, ended 
 	}
 	if err == nil && s.take(w, r, q, ended) {
 		return true
+	}
+	if errors.Is(err, ErrClosing) {
+		header.Set("Connection", "close") // by HTTP/2 the client would come back to this very node
 	}
 	h := &handler{writer: w, control: http.NewResponseController(w), awake: make(chan struct{}, 1)}
 	h.prepare(s, q, ended)

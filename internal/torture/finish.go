@@ -35,6 +35,9 @@ func (r *Run) finish() {
 			}
 		}
 	}
+	if n := r.counted("tickertape_panics_total", ""); n > 0 {
+		r.T.Errorf("the hubs have caught %.0f panics", n)
+	}
 }
 
 // leave ends all clients.

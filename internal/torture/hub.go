@@ -89,7 +89,7 @@ func answers(url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// counted adds up a metric of all hubs, of the label if one is given, like
+// counted adds up a metric of all hubs, with the label if one is given, like
 // `outcome="ok"`. A hub that does not answer counts as none.
 func (r *Run) counted(name, label string) (sum float64) {
 	for _, h := range r.Hubs {
@@ -106,6 +106,9 @@ func (h *Hub) reads() float64 {
 const catchUpReads = "tickertape_catch_up_reads_total"
 
 func (h *Hub) count(name, label string) (sum float64) {
+	if label != "" {
+		name += "{" + label + "}"
+	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	response, err := (&http.Client{Transport: transport, Timeout: time.Second}).Get("http://" + h.Admin + "/metrics")
 	if err != nil {
@@ -114,7 +117,7 @@ func (h *Hub) count(name, label string) (sum float64) {
 	defer response.Body.Close()
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		metric, value, _ := strings.Cut(lines.Text(), " ")
-		if metric == name+"{"+label+"}" {
+		if metric == name {
 			if n, err := strconv.ParseFloat(value, 64); err == nil {
 				sum += n
 			}

@@ -30,6 +30,8 @@ func TestBrowser(t *testing.T) {
 		"restart":                    restart,
 		"restart before any event":   restartBeforeAnyEvent,
 		"foreign page":               foreignPage,
+		"many streams over HTTP/2":   manyStreamsOverHTTP2,
+		"cookie":                     cookieOfItsOwn,
 		"client comes back":          clientComesBack,
 		"client sees a restart":      clientSeesRestart,
 		"client outlives refusals":   clientOutlivesRefusals,

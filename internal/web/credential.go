@@ -51,26 +51,32 @@ func (s *Server) reading(h handler) gin.HandlerFunc {
 }
 
 // writing has a handler answer requests that no page of a foreign origin may make.
-// Only those are counted whose credential is none: each costs to find out.
 func (s *Server) writing(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		network := s.door.client(c.Request).network
-		err := s.door.suspect(network)
-		var caller *auth.Caller
-		if err == nil {
-			if caller, err = s.caller(c.Request); statusOf(err) == http.StatusUnauthorized {
-				_ = s.door.ask(network) // it is refused already
-			}
-		}
-		if err == nil && !s.mayWrite(c.Request, caller) {
-			err = errOrigin
-		}
+		caller, err := s.writer(c)
 		if err != nil {
 			s.fail(c, err)
 			return
 		}
 		h(c, caller)
 	}
+}
+
+// writer returns who makes a request that no page of a foreign origin may make. Only
+// those are counted whose credential is none: each costs to find out.
+func (s *Server) writer(c *gin.Context) (*auth.Caller, error) {
+	network := s.door.client(c.Request).network
+	if err := s.door.suspect(network); err != nil {
+		return nil, err
+	}
+	caller, err := s.caller(c.Request)
+	if statusOf(err) == http.StatusUnauthorized {
+		_ = s.door.ask(network) // it is refused already
+	}
+	if err == nil && !s.mayWrite(c.Request, caller) {
+		err = errOrigin
+	}
+	return caller, err
 }
 
 // preflight answers a page's question whether it may make a request.

@@ -21,56 +21,62 @@ type ending struct {
 	Duplicate bool         `json:"duplicate,omitempty"`
 }
 
-// end answers POST /topics/{topic}/end. Who may publish there may end it as well: a
-// message can do that too.
-func (s *Server) end(c *gin.Context, caller *auth.Caller) {
+// managing has an end or a cancel answered, and noted in the log, whatever becomes
+// of it.
+func (s *Server) managing(action string, do func(*gin.Context, *auth.Caller) (ending, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		caller, err := s.writer(c)
+		if err != nil {
+			s.fail(c, err)
+			s.audit(c, action, caller, ending{}, err)
+			return
+		}
+		answer, err := do(c, caller)
+		if err != nil {
+			s.failPublish(c, err)
+		} else {
+			c.JSON(http.StatusOK, answer)
+		}
+		s.audit(c, action, caller, answer, err)
+	}
+}
+
+// end does what POST /topics/{topic}/end asks for. Who may publish there may end it as
+// well: a message can do that too.
+func (s *Server) end(c *gin.Context, caller *auth.Caller) (ending, error) {
 	body, err := readEnd(c)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return ending{}, err
 	}
 	status, err := event.DecodeEnd(body)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return ending{}, err
 	}
 	topic := event.Topic(c.Param("topic"))
 	if err := caller.Check(auth.Manage, topic); err != nil && caller.Check(auth.Publish, topic) != nil {
-		s.fail(c, err)
-		return
+		return ending{}, err
 	}
-	answer, err := s.endTopic(c, status)
-	if err != nil {
-		s.failPublish(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, answer)
+	return s.endTopic(c, status)
 }
 
-// cancel answers POST /topics/{topic}/cancel. A topic that has ended is what
+// cancel does what POST /topics/{topic}/cancel asks for. A topic that has ended is what
 // was asked for, however it ended.
-func (s *Server) cancel(c *gin.Context, caller *auth.Caller) {
+func (s *Server) cancel(c *gin.Context, caller *auth.Caller) (ending, error) {
 	body, err := readEnd(c)
 	if err == nil && len(body) > 0 {
 		err = invalid("body", "is not taken: a cancel says all by its address")
 	}
-	if err != nil {
-		s.fail(c, err)
-		return
+	if err == nil {
+		err = caller.Check(auth.Manage, event.Topic(c.Param("topic")))
 	}
-	if err := caller.Check(auth.Manage, event.Topic(c.Param("topic"))); err != nil {
-		s.fail(c, err)
-		return
+	if err != nil {
+		return ending{}, err
 	}
 	answer, err := s.endTopic(c, event.Cancelled)
 	if ended, ok := errors.AsType[*event.EndedError](err); ok {
-		answer, err = ending{Topic: ended.Topic, Status: ended.Status}, nil
+		return ending{Topic: ended.Topic, Status: ended.Status}, nil
 	}
-	if err != nil {
-		s.failPublish(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, answer)
+	return answer, err
 }
 
 // bodyOfEnd names the kind of body that an end or a cancel counts as.

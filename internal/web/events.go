@@ -28,8 +28,9 @@ func (s *Server) events(c *gin.Context) {
 	from := s.door.client(c.Request)
 	seat, err := s.door.admit(from.network)
 	var q stream.Request
+	var caller *auth.Caller
 	if err == nil {
-		q, err = s.wanted(c.Request, &seat)
+		q, caller, err = s.wanted(c.Request, &seat)
 	}
 	switch away, ok := errors.AsType[*limitError](err); {
 	case ok:
@@ -42,41 +43,39 @@ func (s *Server) events(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.Header("X-Content-Type-Options", "nosniff")
 	if q.Away == nil && s.hub.Over(q.Request) {
 		seat.leave()
-		c.Header("Cache-Control", "no-store")
 		c.Status(http.StatusNoContent) // on which an EventSource does not come back
 		return
 	}
-	if s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q, s.ender(from, q, seat)) {
+	if s.streams.Serve(streamWriter{c.Writer, unwrap(c.Writer)}, c.Request, q, s.ender(from, q, caller, seat)) {
 		panic(http.ErrAbortHandler) // see stream.Server.Serve; net/http's own way to abort a response
 	}
 }
 
 // wanted reads what a stream asks for, of somebody who may read all of that, and as
 // long as it may.
-func (s *Server) wanted(r *http.Request, at *seat) (stream.Request, error) {
+func (s *Server) wanted(r *http.Request, at *seat) (stream.Request, *auth.Caller, error) {
 	q, err := s.streamRequest(r)
 	if err != nil {
-		return q, err
+		return q, nil, err
 	}
 	caller, err := s.caller(r)
 	if err != nil {
-		return q, err
+		return q, nil, err
 	}
 	for _, t := range q.Topics {
 		if err := caller.Check(auth.Subscribe, t); err != nil {
-			return q, err
+			return q, nil, err
 		}
 	}
 	for _, selector := range q.Selectors {
 		if err := caller.CheckAll(auth.Subscribe, selector); err != nil {
-			return q, err
+			return q, nil, err
 		}
 	}
 	q.Expires = caller.Expires
-	return q, at.of(caller.Subject)
+	return q, caller, at.of(caller.Subject)
 }
 
 // namedTopics is how many of a stream's topics and selectors its line in the log names.
@@ -87,23 +86,26 @@ const namedTopics = 3
 // that was served what its client got, of one that was sent away only now and then
 // that this happens. It names no cursor and no query: that may hold a token. Of the
 // request it keeps no more than it needs: the stream may outlive that by hours.
-func (s *Server) ender(from client, q stream.Request, at seat) func(stream.Served) {
-	topics, first := len(q.Topics)+len(q.Selectors), firstTopics(q)
+func (s *Server) ender(from client, q stream.Request, caller *auth.Caller, at seat) func(stream.Served) {
+	topics, first, name := len(q.Topics)+len(q.Selectors), firstTopics(q), s.nameOf(caller)
 	return func(served stream.Served) {
 		at.leave()
 		if errors.Is(served.Err, stream.ErrFault) {
-			s.log.Error("panic", slog.String("path", "/events"), slog.Any("panic", served.Err))
+			s.caught("/events", served.Err)
 		}
 		if !served.Begun {
 			s.logAway(served.Reason, from.remote)
 			return
 		}
-		s.log.LogAttrs(context.Background(), slog.LevelInfo, "stream ended",
-			slog.String("stream", uuid.NewString()), slog.String("remote", from.remote),
+		attributes := []slog.Attr{slog.String("stream", uuid.NewString()), slog.String("remote", from.remote),
 			slog.Int("topics", topics), slog.Any("first_topics", first),
 			slog.Bool("resumed", served.Resumed), slog.String("lasted", served.Time.Round(time.Millisecond).String()),
 			slog.Uint64("events", served.Events), slog.Uint64("bytes", served.Bytes), slog.Uint64("gaps", served.Gaps),
-			slog.String("reason", served.Reason))
+			slog.String("reason", served.Reason)}
+		if name != "" {
+			attributes = append(attributes, slog.String("caller", name))
+		}
+		s.log.LogAttrs(context.Background(), slog.LevelInfo, "stream ended", attributes...)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"tickertape/internal/nodetest"
-	"tickertape/internal/web"
 )
 
 // entries is a log as it is written.
@@ -53,7 +52,7 @@ func (l *entries) with(t *testing.T, message string) (found []map[string]any) {
 func startLogged(t *testing.T, o nodetest.Options) (*node, *entries) {
 	t.Helper()
 	log := &entries{}
-	o.Web = web.Options{Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	o.Web.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &node{nodetest.Start(t, o), &http.Client{Transport: transport, Timeout: patience}}, log

@@ -15,7 +15,6 @@ var openAPI []byte
 
 // serveOpenAPI answers GET /openapi.yaml.
 func serveOpenAPI(c *gin.Context) {
-	c.Header("X-Content-Type-Options", "nosniff")
-	c.Header("Cache-Control", "no-cache")
+	publicHeaders(c)
 	c.Data(http.StatusOK, "application/yaml", openAPI)
 }

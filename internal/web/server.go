@@ -13,12 +13,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/gin-contrib/cors"
 	"github.com/gin-gonic/gin"
 
 	"tickertape/internal/auth"
@@ -58,6 +56,7 @@ type Server struct {
 	outage   outage // of the store
 	crowd    outage // of room for streams
 	draining atomic.Bool
+	panics   atomic.Uint64
 }
 
 //go:embed page
@@ -84,7 +83,7 @@ func New(h *hub.Hub, bus hub.Bus, streams *stream.Server, o Options) (*Server, e
 	if err := s.engine.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
-	s.engine.Use(s.guard)
+	s.engine.Use(answerHeaders, s.guard)
 	s.engine.NoRoute(func(c *gin.Context) { s.fail(c, errNoRoute) })
 	s.engine.NoMethod(func(c *gin.Context) { s.fail(c, errNoMethod) })
 	return s, s.routes()
@@ -116,8 +115,9 @@ func (s *Server) routes() error {
 	if err != nil {
 		return err
 	}
-	open.GET("/tickertape.js", serveClient(client))
-	open.OPTIONS("/tickertape.js", noContent)
+	script := s.engine.Group("/tickertape.js", clientHeaders)
+	script.GET("", serveClient(client))
+	script.OPTIONS("", anyOrigin(), noContent)
 	page := s.engine.Group("/", pageHeaders)
 	page.StaticFileFS("/", "/", http.FS(files))
 	page.StaticFS("/page", http.FS(files))
@@ -128,84 +128,27 @@ func (s *Server) routes() error {
 func (s *Server) publishRoutes() {
 	for path, route := range map[string]struct {
 		body    func(http.Header) string
-		handler handler
+		handler gin.HandlerFunc
 	}{
-		"/publish":              {bodyOf, s.publish},
-		"/topics/:topic/end":    {bodyOfEnd, s.end},
-		"/topics/:topic/cancel": {bodyOfEnd, s.cancel},
+		"/publish":              {bodyOf, s.writing(s.publish)},
+		"/topics/:topic/end":    {bodyOfEnd, s.managing("end", s.end)},
+		"/topics/:topic/cancel": {bodyOfEnd, s.managing("cancel", s.cancel)},
 	} {
 		group := s.engine.Group(path, s.countRequests(route.body), s.named(http.MethodPost))
-		group.POST("", s.writing(route.handler))
+		group.POST("", route.handler)
 		group.OPTIONS("", s.preflight)
 	}
 }
 
-// readers let pages of every origin read, and those of the origins that are named
-// send their cookies along.
-func (s *Server) readers() gin.HandlerFunc {
-	all := cors.New(cors.Config{AllowAllOrigins: true, AllowMethods: []string{http.MethodGet}, AllowHeaders: requestHeaders(), MaxAge: corsAge})
-	if len(s.options.PublishOrigins) == 0 {
-		return all
-	}
-	named := s.named(http.MethodGet)
-	return func(c *gin.Context) {
-		if s.isNamed(c.GetHeader("Origin")) {
-			named(c)
-			return
-		}
-		c.Header("Vary", "Origin")
-		all(c)
-	}
-}
-
-// named lets pages of the origins that are named use the method, with their cookies.
-func (s *Server) named(method string) gin.HandlerFunc {
-	if len(s.options.PublishOrigins) == 0 {
-		return func(*gin.Context) {}
-	}
-	allow := cors.New(cors.Config{AllowOrigins: s.options.PublishOrigins, AllowMethods: []string{method},
-		AllowHeaders: requestHeaders(), AllowCredentials: !s.options.Authority.IsOpen(), MaxAge: corsAge})
-	return func(c *gin.Context) {
-		if s.isNamed(c.GetHeader("Origin")) {
-			allow(c)
-		}
-	}
-}
-
-// corsAge is how long a browser need not ask again.
-const corsAge = 12 * time.Hour
-
-func (s *Server) isNamed(origin string) bool {
-	return slices.Contains(s.options.PublishOrigins, origin)
-}
-
-// requestHeaders are those that a client on fetch may send.
-func requestHeaders() []string {
-	return []string{"Last-Event-ID", "Cache-Control", "Authorization", "Content-Type", "Idempotency-Key"}
-}
-
 func noContent(c *gin.Context) { c.Status(http.StatusNoContent) }
 
-// pageHeaders let the page run its own script and nothing else.
-func pageHeaders(c *gin.Context) {
-	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
-		"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	c.Header("X-Content-Type-Options", "nosniff")
-	c.Header("Referrer-Policy", "no-referrer")
-	c.Header("Cache-Control", "no-cache")
-}
-
 // serveClient answers with the browser client, which pages of any origin may
-// import. They ask whether theirs is the newest each time they load.
+// import.
 func serveClient(script []byte) gin.HandlerFunc {
 	sum := sha256.Sum256(script)
 	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
 	return func(c *gin.Context) {
-		// Also where no Origin was sent: the answer may be kept for others.
-		c.Header("Access-Control-Allow-Origin", "*")
 		c.Header("Content-Type", "text/javascript; charset=utf-8")
-		c.Header("X-Content-Type-Options", "nosniff")
-		c.Header("Cache-Control", "no-cache")
 		c.Header("ETag", tag)
 		http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(script))
 	}
@@ -214,38 +157,18 @@ func serveClient(script []byte) gin.HandlerFunc {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// guard turns a panic into an answer, so that one request's fault is not
-// every stream's.
-func (s *Server) guard(c *gin.Context) {
-	defer func() {
-		p := recover()
-		if p == nil {
-			return
-		}
-		if p == http.ErrAbortHandler {
-			panic(p)
-		}
-		s.log.Error("panic", slog.String("path", c.FullPath()), slog.Any("panic", p))
-		if c.Writer.Written() {
-			panic(http.ErrAbortHandler)
-		}
-		s.fail(c, fmt.Errorf("panic: %v", p))
-	}()
-	if c.Request.ContentLength != 0 {
-		s.boundBody(c)
-	}
-	c.Next()
-}
-
 // boundBody bounds the time that a body may take. Until somebody has read all
 // of it, the connection is one to close: before an answer on any other,
-// net/http reads what is left of the body, and waits for it.
+// net/http reads what is left of the body, and waits for it. HTTP/2 knows no such
+// wait, and would end with it whatever else the connection has.
 func (s *Server) boundBody(c *gin.Context) {
 	deadline := time.Now().Add(s.door.limits.BodyTime)
 	if err := http.NewResponseController(c.Writer).SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		s.log.Debug("no read deadline", slog.Any("error", err))
 	}
-	c.Header("Connection", "close")
+	if c.Request.ProtoMajor == 1 {
+		c.Header("Connection", "close")
+	}
 }
 
 // Drain makes /readyz answer 503 from now on, so that balancers send new

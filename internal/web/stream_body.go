@@ -29,6 +29,7 @@ type streamBody struct {
 	whole   bool          // the body came to its end; valid when done is closed
 	settled bool          // the connection can be used again
 
+	caught  func(path string, p any)
 	body    io.ReadCloser // as it comes
 	silence time.Duration // that ends it; 0: none does
 	mu      sync.Mutex
@@ -45,7 +46,7 @@ const unnoticed = 64 << 10
 // openBody has other bounds for this body than others have. The answer may go out
 // while it is being read.
 func (s *Server) openBody(c *gin.Context) *streamBody {
-	b := &streamBody{c: c, control: http.NewResponseController(c.Writer), body: c.Request.Body, silence: s.door.limits.Silence, budget: s.door.intake}
+	b := &streamBody{c: c, caught: s.caught, control: http.NewResponseController(c.Writer), body: c.Request.Body, silence: s.door.limits.Silence, budget: s.door.intake}
 	_ = b.control.EnableFullDuplex() // HTTP/2 needs none
 	b.deadline(time.Time{})
 	c.Request.Body = b
@@ -115,6 +116,7 @@ func (b *streamBody) read(in *intake, from source) {
 func (b *streamBody) decodeInto(in *intake, from source) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
+			b.caught("/publish", p)
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
@@ -149,10 +151,8 @@ func (b *streamBody) settle(ended bool) {
 		default:
 		}
 	}
-	if b.settled || b.c.Request.ProtoMajor > 1 {
-		b.c.Writer.Header().Del("Connection") // see boundBody; HTTP/2 has other means
-	} else {
-		b.c.Header("Connection", "close")
+	if b.settled {
+		b.c.Writer.Header().Del("Connection") // see boundBody
 	}
 }
 
