@@ -233,8 +233,18 @@ func (s *Server) guard(c *gin.Context) {
 	}()
 	if c.Request.ContentLength != 0 {
 		s.boundBody(c)
+	} else if !reusable(c.Request) {
+		c.Header("Connection", "close")
 	}
 	c.Next()
+}
+
+// reusable reports whether a connection can take another request behind this one.
+// Where a body came in chunks there may have been a length as well, which net/http
+// forgets, as it does the chunks of HTTP/1.0: then a program on the way may have
+// taken for a body what would be the next request here (RFC 9112, section 6.1).
+func reusable(r *http.Request) bool {
+	return r.ProtoAtLeast(1, 1) && len(r.TransferEncoding) == 0
 }
 
 // boundBody bounds the time that a body may take. Until somebody has read all
