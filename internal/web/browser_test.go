@@ -30,6 +30,7 @@ func TestBrowser(t *testing.T) {
 		"restart":                    restart,
 		"restart before any event":   restartBeforeAnyEvent,
 		"foreign page":               foreignPage,
+		"foreign page forges":        foreignPageForges,
 		"client comes back":          clientComesBack,
 		"client sees a restart":      clientSeesRestart,
 		"client outlives refusals":   clientOutlivesRefusals,
