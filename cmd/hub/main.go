@@ -81,7 +81,7 @@ func openBus(s settings, rules event.Rules, log *slog.Logger) (ownedBus, error) 
 	return ownedBus{Bus: bus, shared: true, rulesDiffer: bus.RulesDiffer, close: bus.Close}, nil
 }
 
-// spareFiles are left for everything that is not a stream.
+// spareFiles are left for everything that is not a stream; more than keptFiles.
 const spareFiles = 64
 
 // run serves until ctx ends.
@@ -117,5 +117,5 @@ func run(ctx context.Context, s settings, says config, bus ownedBus, log *slog.L
 		return err
 	}
 	n := &node{bus: bus, hub: h, streams: streams, web: handler, server: newServer(handler, cert, log), admin: admin, log: log}
-	return n.serve(ctx, noisy{listener, log}, drain{wait: s.DrainWait, window: s.DrainWindow})
+	return n.serve(ctx, noisy{listener, log, maxOpenFiles() - keptFiles}, drain{wait: s.DrainWait, window: s.DrainWindow})
 }

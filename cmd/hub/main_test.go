@@ -20,5 +20,6 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TEST_AS_HUB") == "" {
 		goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(lingering))
 	}
+	limitFiles()
 	main()
 }

@@ -27,8 +27,11 @@ var rawTypes = [...]string{"", "text/plain", "application/octet-stream", "applic
 func bodyKindOf(h http.Header) (bodyKind, error) {
 	media, params, err := mediaOf(h)
 	kind := kindOf(media)
-	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+	if slices.ContainsFunc(h.Values("Content-Encoding"), isEncoded) {
 		return kind, errEncoding
+	}
+	if n := len(h.Values("Content-Type")); n > 1 {
+		return kind, invalid("Content-Type", "is given %d times", n)
 	}
 	if err != nil && h.Get("Content-Type") != "" {
 		return kind, errMediaType
@@ -40,6 +43,10 @@ func bodyKindOf(h http.Header) (bodyKind, error) {
 		return kind, hinted{errMediaType, "use application/json, application/x-ndjson or text/event-stream, or text/plain for a raw body"}
 	}
 	return kind, nil
+}
+
+func isEncoded(coding string) bool {
+	return coding != "" && !strings.EqualFold(coding, "identity")
 }
 
 // mediaOf reads a request's media type. What says it as this package does needs no

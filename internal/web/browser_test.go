@@ -32,6 +32,7 @@ func TestBrowser(t *testing.T) {
 		"foreign page":               foreignPage,
 		"many streams over HTTP/2":   manyStreamsOverHTTP2,
 		"cookie":                     cookieOfItsOwn,
+		"foreign page forges":        foreignPageForges,
 		"client comes back":          clientComesBack,
 		"client sees a restart":      clientSeesRestart,
 		"client outlives refusals":   clientOutlivesRefusals,

@@ -16,6 +16,8 @@ func TestConsole(t *testing.T) {
 		"says what is wrong":  pageSaysWhatIsWrong,
 		"keeps 500 rows":      pageKeepsFewRows,
 		"shows text only":     pageShowsTextOnly,
+		"bears publishers":    pageBearsPublishers,
+		"bears links":         pageBearsLinks,
 		"fits a phone":        pageFitsPhone,
 		"speaks Chinese":      pageSpeaksChinese,
 		"makes pictures":      pageMakesPictures,

@@ -27,6 +27,8 @@ func (s *Server) guard(c *gin.Context) {
 	}()
 	if c.Request.ContentLength != 0 {
 		s.boundBody(c)
+	} else if !reusable(c.Request) {
+		c.Header("Connection", "close")
 	}
 	c.Next()
 }

@@ -237,7 +237,9 @@ func readBody(c *gin.Context, limit int64, tooLarge error) ([]byte, error) {
 	if err != nil {
 		return nil, bodyError(err)
 	}
-	c.Writer.Header().Del("Connection") // see boundBody
+	if reusable(c.Request) {
+		c.Writer.Header().Del("Connection") // see boundBody
+	}
 	return body, nil
 }
 

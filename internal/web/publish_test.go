@@ -233,6 +233,8 @@ func TestPublishRefusesOtherMediaTypes(t *testing.T) {
 	for _, coding := range []string{"gzip", "br", "identity, gzip"} {
 		rows[coding] = refuse(http.StatusUnsupportedMediaType, postTo("?topic=news", "text/plain", "hi", "Content-Encoding: "+coding), "Content-Encoding")
 	}
+	rows["two codings"] = refuse(http.StatusUnsupportedMediaType, postTo("?topic=news", "text/plain", "hi", "Content-Encoding: identity", "Content-Encoding: gzip"), "Content-Encoding")
+	rows["two types"] = refuse(http.StatusBadRequest, postTo("?topic=news", "text/plain", `{"data":1}`, "Content-Type: application/json"), "2 times")
 	expectRefusals(t, n, rows)
 }
 

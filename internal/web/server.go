@@ -157,6 +157,14 @@ func serveClient(script []byte) gin.HandlerFunc {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
+// reusable reports whether a connection can take another request behind this one.
+// Where a body came in chunks there may have been a length as well, which net/http
+// forgets, as it does the chunks of HTTP/1.0: then a program on the way may have
+// taken for a body what would be the next request here (RFC 9112, section 6.1).
+func reusable(r *http.Request) bool {
+	return r.ProtoAtLeast(1, 1) && len(r.TransferEncoding) == 0
+}
+
 // boundBody bounds the time that a body may take. Until somebody has read all
 // of it, the connection is one to close: before an answer on any other,
 // net/http reads what is left of the body, and waits for it. HTTP/2 knows no such

@@ -27,7 +27,7 @@ type streamBody struct {
 	control *http.ResponseController
 	done    chan struct{} // closed when nobody reads any more; nil if nobody ever did
 	whole   bool          // the body came to its end; valid when done is closed
-	settled bool          // the connection can be used again
+	settled bool          // nothing is left to be read
 
 	caught  func(path string, p any)
 	body    io.ReadCloser // as it comes
@@ -139,7 +139,8 @@ func (b *streamBody) drop() bool {
 }
 
 // settle says, before the answer, whether the connection can be used again
-// behind it: if the body has been read to its end, which is certain if ended.
+// behind it: if the body has been read to its end, which is certain if ended, and
+// everybody on the way knows where that is.
 func (b *streamBody) settle(ended bool) {
 	if ended {
 		<-b.done
@@ -151,8 +152,10 @@ func (b *streamBody) settle(ended bool) {
 		default:
 		}
 	}
-	if b.settled {
+	if b.settled && reusable(b.c.Request) {
 		b.c.Writer.Header().Del("Connection") // see boundBody
+	} else if b.c.Request.ProtoMajor == 1 {
+		b.c.Header("Connection", "close")
 	}
 }
 
