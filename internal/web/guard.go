@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/gin-gonic/gin"
 )
@@ -36,7 +37,7 @@ func (s *Server) guard(c *gin.Context) {
 // caught counts and logs a panic that somebody has caught on the way of a request.
 func (s *Server) caught(path string, p any) {
 	s.panics.Add(1)
-	s.log.Error("panic", slog.String("path", path), slog.Any("panic", p))
+	s.log.Error("panic", slog.String("path", path), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 }
 
 // Panics returns how many panics were caught, each of which ended one request or one
