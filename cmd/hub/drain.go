@@ -34,6 +34,7 @@ type node struct {
 	streams *stream.Server
 	web     *web.Server
 	server  *http.Server
+	scheme  string // that its URLs begin with
 	admin   *admin // nil: there is none
 	log     *slog.Logger
 }
@@ -64,7 +65,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, d drain) error 
 	g, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	g.Go(n.admin.serve)
 	g.Go(func() error { return n.hub.Run(hubCtx) })
-	g.Go(func() error { return serveAll(n.server, listener) })
+	g.Go(func() error { return serveAll(n.server, listener, n.scheme == "https") })
 	g.Go(func() error {
 		defer n.admin.end() // last: what becomes of the drain can be read
 		defer endHub()
@@ -77,7 +78,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, d drain) error 
 		}
 		return n.end(failed, d)
 	})
-	n.log.Info(fmt.Sprintf("Tickertape listens on %s://%s; bus: %s", schemeOf(n.server), listener.Addr(), n.bus.Name()))
+	n.log.Info(fmt.Sprintf("Tickertape listens on %s://%s; bus: %s", n.scheme, listener.Addr(), n.bus.Name()))
 	return g.Wait()
 }
 

@@ -116,6 +116,6 @@ func run(ctx context.Context, s settings, says config, bus ownedBus, log *slog.L
 		_ = listener.Close()
 		return err
 	}
-	n := &node{bus: bus, hub: h, streams: streams, web: handler, server: newServer(handler, cert, log), admin: admin, log: log}
+	n := &node{bus: bus, hub: h, streams: streams, web: handler, server: newServer(handler, cert, log), scheme: cert.scheme(), admin: admin, log: log}
 	return n.serve(ctx, noisy{listener, log, maxOpenFiles() - keptFiles}, drain{wait: s.DrainWait, window: s.DrainWindow})
 }

@@ -35,21 +35,14 @@ func http2() *http.HTTP2Config {
 }
 
 // serveAll answers what comes by the listener, until the server is shut down.
-func serveAll(s *http.Server, listener net.Listener) error {
+// Whether it is over TLS it is told: net/http fills in TLSConfig for itself.
+func serveAll(s *http.Server, listener net.Listener, secure bool) error {
 	serve := s.Serve
-	if s.TLSConfig != nil {
+	if secure {
 		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
 	}
 	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
-}
-
-// schemeOf returns what a URL of the server begins with.
-func schemeOf(s *http.Server) string {
-	if s.TLSConfig != nil {
-		return "https"
-	}
-	return "http"
 }

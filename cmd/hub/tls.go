@@ -101,6 +101,14 @@ func (t tlsSettings) read() (pair, error) {
 	return pair{string(cert), string(key)}, nil
 }
 
+// scheme is what URLs of a server with the certificate begin with, or with none.
+func (c *certificate) scheme() string {
+	if c == nil {
+		return "http"
+	}
+	return "https"
+}
+
 // watch returns what tells how long the certificate holds, or nil if there is none.
 func (c *certificate) watch() func() time.Duration {
 	if c == nil {
