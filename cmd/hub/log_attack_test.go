@@ -49,7 +49,7 @@ func logsAndSecrets(t *testing.T, format string) {
 		t.Fatal(err)
 	}
 	file := configure(t, fmt.Sprintf("access:\n  api_keys:\n  - {name: %q, sha256: %s, publish: ok}\n  tokens: {}\n", "job\r\n\x1b[31mforged", hash))
-	env := []string{"HUB_REDIS=" + redis.URL, "HUB_LOG_LEVEL=debug", "HUB_LOG_FORMAT=" + format, "HUB_CONFIG=" + file, "HUB_TOKEN_SECRET=" + shared, "HUB_DRAIN_WAIT=0s", "HUB_DRAIN_WINDOW=0s"}
+	env := []string{"HUB_REDIS=" + redis.URL, "HUB_LOG_LEVEL=debug", "HUB_LOG_FORMAT=" + format, "HUB_CONFIG=" + file, "HUB_TOKEN_SECRET=" + shared, "HUB_DRAIN_WAIT=0s", "HUB_DRAIN_WINDOW=0s", "HUB_REQUEST_RATE=0", "HUB_OPEN_RATE=0"}
 	p := startProcess(t, "", env...)
 	unsigned := token[:strings.LastIndex(token, ".")+1] + "unsigned-s3cr3t"
 	secrets := []string{password, shared, key, token, unsigned, token[strings.LastIndex(token, ".")+1:], strings.Split(token, ".")[1]}

@@ -18,7 +18,7 @@ const slowClients = 500
 // headers are cut off.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
-	p := startProcess(t, "memory")
+	p := startProcess(t, "memory", "HUB_MAX_CONNS_PER_ADDRESS=0")
 	heads := p.openSlow("GET /events?topic=news HTTP/1.1\r\nHost: x\r\nX-Slow: ")
 	bodies := p.openSlow("POST /publish?topic=slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
 	began := time.Now()

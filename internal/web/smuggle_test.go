@@ -14,94 +14,114 @@ import (
 // hidden is a request that stands where another one's body may end, or not.
 const hidden = "POST /publish?topic=smuggled HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
 
+// shape is a request in which another one may hide, and the status of the only
+// answer.
+type shape struct{ text, status string }
+
+const (
+	firstPost = "POST /publish?topic=first HTTP/1.1\r\nHost: x\r\n"
+	inChunks  = "Transfer-Encoding: chunked\r\n"
+	noMore    = "0\r\n\r\n" // of a body in chunks
+)
+
 // TestSmuggling: where two programs may not agree on the end of a body, or of a
 // header, nothing behind the first request is taken for a second one.
 func TestSmuggling(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, nodetest.Options{})
-	const (
-		post    = "POST /publish?topic=first HTTP/1.1\r\nHost: x\r\n"
-		chunked = "Transfer-Encoding: chunked\r\n"
-		none    = "0\r\n\r\n" // of a chunked body
-	)
-	length := fmt.Sprintf("Content-Length: %d\r\n", len(none+hidden))
 	number := 100
-	for name, x := range map[string]struct {
-		text   string
-		status string // of the only answer
-	}{
-		"a length and chunks":              {post + length + chunked + "\r\n" + none + hidden, "200"},
-		"chunks and a length":              {post + chunked + length + "\r\n" + none + hidden, "200"},
-		"a length of 0 and chunks":         {post + "Content-Length: 0\r\n" + chunked + "\r\n1\r\nx\r\n" + none + hidden, "200"},
-		"chunks of a JSON message":         {post + "Content-Type: application/json\r\n" + length + chunked + "\r\nc\r\n{\"data\":\"x\"}\r\n" + none + hidden, "200"},
-		"chunks of a stream":               {post + "Content-Type: application/x-ndjson\r\n" + length + chunked + "\r\nb\r\n{\"data\":1}\n\r\n" + none + hidden, "200"},
-		"chunks of a stream with an error": {post + "Content-Type: application/x-ndjson\r\n" + length + chunked + "\r\n2\r\nx\n\r\n" + none + hidden, "400"},
-		"chunks of events":                 {post + "Content-Type: text/event-stream\r\n" + length + chunked + "\r\n9\r\ndata: x\n\n\r\n" + none + hidden, "200"},
-		"chunks after a read":              {"GET /healthz HTTP/1.1\r\nHost: x\r\n" + length + chunked + "\r\n" + none + hidden, "200"},
-		"chunks in HTTP/1.0":               {"POST /publish?topic=first HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n" + chunked + "\r\n" + hidden, "200"},
-		"chunks of a read in HTTP/1.0":     {"GET /healthz HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n" + chunked + "\r\n" + hidden, "200"},
+	for _, shapes := range []map[string]shape{codings(), lengths(), bodies()} {
+		for name, x := range shapes {
+			number++
+			topic := fmt.Sprint("smug.", number) // as long as the one in the text
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				got := n.raw(t, strings.Replace(x.text, "smuggled", topic, 1))
+				if !strings.HasPrefix(got, "HTTP/1.1 "+x.status+" ") && !strings.HasPrefix(got, "HTTP/1.0 "+x.status+" ") {
+					t.Errorf("got %.100q, want %s", got, x.status)
+				}
+				if strings.Count(got, "HTTP/1.") > 1 {
+					t.Errorf("there are several answers: %q", got)
+				}
+				if stored := n.storedOf(t, topic); len(stored) > 0 {
+					t.Error("the second request was taken")
+				}
+			})
+		}
+	}
+}
 
-		"xchunked":                         {post + length + "Transfer-Encoding: xchunked\r\n\r\n" + none + hidden, "501"},
-		"chunked, in a list":               {post + length + "Transfer-Encoding: gzip, chunked\r\n\r\n" + none + hidden, "501"},
-		"chunked, identity":                {post + length + "Transfer-Encoding: chunked, identity\r\n\r\n" + none + hidden, "501"},
-		"chunked twice":                    {post + length + chunked + chunked + "\r\n" + none + hidden, "501"},
-		"chunked and another":              {post + length + chunked + "Transfer-Encoding: x\r\n\r\n" + none + hidden, "501"},
-		"chunked with a form feed":         {post + length + "Transfer-Encoding: \x0cchunked\r\n\r\n" + none + hidden, "400"},
-		"chunked in quotes":                {post + length + "Transfer-Encoding: \"chunked\"\r\n\r\n" + none + hidden, "501"},
-		"chunked with a space before":      {post + length + "Transfer-Encoding : chunked\r\n\r\n" + none + hidden, "400"},
-		"chunked with a space in front":    {post + length + " Transfer-Encoding: chunked\r\n\r\n" + hidden, "400"},
-		"chunked in a line of its own":     {post + "Transfer-Encoding:\r\n chunked\r\n\r\n" + none + hidden, "200"},
-		"chunked behind a carriage return": {post + length + "X: y\rTransfer-Encoding: chunked\r\n\r\n" + none + hidden, "400"},
+// codings are requests that say how their bodies are coded.
+func codings() map[string]shape {
+	length := fmt.Sprintf("Content-Length: %d\r\n", len(noMore+hidden))
+	return map[string]shape{
+		"a length and chunks":              {firstPost + length + inChunks + "\r\n" + noMore + hidden, "200"},
+		"chunks and a length":              {firstPost + inChunks + length + "\r\n" + noMore + hidden, "200"},
+		"a length of 0 and chunks":         {firstPost + "Content-Length: 0\r\n" + inChunks + "\r\n1\r\nx\r\n" + noMore + hidden, "200"},
+		"chunks of a JSON message":         {firstPost + "Content-Type: application/json\r\n" + length + inChunks + "\r\nc\r\n{\"data\":\"x\"}\r\n" + noMore + hidden, "200"},
+		"chunks of a stream":               {firstPost + "Content-Type: application/x-ndjson\r\n" + length + inChunks + "\r\nb\r\n{\"data\":1}\n\r\n" + noMore + hidden, "200"},
+		"chunks of a stream with an error": {firstPost + "Content-Type: application/x-ndjson\r\n" + length + inChunks + "\r\n2\r\nx\n\r\n" + noMore + hidden, "400"},
+		"chunks of events":                 {firstPost + "Content-Type: text/event-stream\r\n" + length + inChunks + "\r\n9\r\ndata: x\n\n\r\n" + noMore + hidden, "200"},
+		"chunks after a read":              {"GET /healthz HTTP/1.1\r\nHost: x\r\n" + length + inChunks + "\r\n" + noMore + hidden, "200"},
+		"chunks in HTTP/1.0":               {"POST /publish?topic=first HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n" + inChunks + "\r\n" + hidden, "200"},
+		"chunks of a read in HTTP/1.0":     {"GET /healthz HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n" + inChunks + "\r\n" + hidden, "200"},
 
-		"two lengths":            {post + "Content-Length: 1\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
-		"a list of lengths":      {post + "Content-Length: 0, 1\r\n\r\n" + hidden, "400"},
-		"a length with a sign":   {post + "Content-Length: +0\r\n\r\n" + hidden, "400"},
-		"a negative length":      {post + "Content-Length: -1\r\n\r\n" + hidden, "400"},
-		"a hexadecimal length":   {post + "Content-Length: 0x0\r\n\r\n" + hidden, "400"},
-		"a length with a space":  {post + "Content-Length: 0 0\r\n\r\n" + hidden, "400"},
-		"an empty length":        {post + "Content-Length:\r\n\r\n" + hidden, "400"},
-		"an endless length":      {post + "Content-Length: 18446744073709551616\r\n\r\n" + hidden, "400"},
-		"a space before a colon": {post + "Content-Length : 0\r\n\r\n" + hidden, "400"},
-		"NUL in a header":        {post + "X: a\x00b\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
-		"NUL in a name":          {post + "X\x00: b\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
+		"xchunked":                         {firstPost + length + "Transfer-Encoding: xchunked\r\n\r\n" + noMore + hidden, "501"},
+		"chunked, in a list":               {firstPost + length + "Transfer-Encoding: gzip, chunked\r\n\r\n" + noMore + hidden, "501"},
+		"chunked, identity":                {firstPost + length + "Transfer-Encoding: chunked, identity\r\n\r\n" + noMore + hidden, "501"},
+		"chunked twice":                    {firstPost + length + inChunks + inChunks + "\r\n" + noMore + hidden, "501"},
+		"chunked and another":              {firstPost + length + inChunks + "Transfer-Encoding: x\r\n\r\n" + noMore + hidden, "501"},
+		"chunked with a form feed":         {firstPost + length + "Transfer-Encoding: \x0cchunked\r\n\r\n" + noMore + hidden, "400"},
+		"chunked in quotes":                {firstPost + length + "Transfer-Encoding: \"chunked\"\r\n\r\n" + noMore + hidden, "501"},
+		"chunked with a space before":      {firstPost + length + "Transfer-Encoding : chunked\r\n\r\n" + noMore + hidden, "400"},
+		"chunked with a space in front":    {firstPost + length + " Transfer-Encoding: chunked\r\n\r\n" + hidden, "400"},
+		"chunked in a line of its own":     {firstPost + "Transfer-Encoding:\r\n chunked\r\n\r\n" + noMore + hidden, "200"},
+		"chunked behind a carriage return": {firstPost + length + "X: y\rTransfer-Encoding: chunked\r\n\r\n" + noMore + hidden, "400"},
+	}
+}
+
+// lengths are requests whose lengths, or lines, are odd.
+func lengths() map[string]shape {
+	return map[string]shape{
+		"two lengths":            {firstPost + "Content-Length: 1\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
+		"a list of lengths":      {firstPost + "Content-Length: 0, 1\r\n\r\n" + hidden, "400"},
+		"a length with a sign":   {firstPost + "Content-Length: +0\r\n\r\n" + hidden, "400"},
+		"a negative length":      {firstPost + "Content-Length: -1\r\n\r\n" + hidden, "400"},
+		"a hexadecimal length":   {firstPost + "Content-Length: 0x0\r\n\r\n" + hidden, "400"},
+		"a length with a space":  {firstPost + "Content-Length: 0 0\r\n\r\n" + hidden, "400"},
+		"an empty length":        {firstPost + "Content-Length:\r\n\r\n" + hidden, "400"},
+		"an endless length":      {firstPost + "Content-Length: 18446744073709551616\r\n\r\n" + hidden, "400"},
+		"a space before a colon": {firstPost + "Content-Length : 0\r\n\r\n" + hidden, "400"},
+		"NUL in a header":        {firstPost + "X: a\x00b\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
+		"NUL in a name":          {firstPost + "X\x00: b\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
 		"no host":                {"POST /publish?topic=first HTTP/1.1\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
-		"two hosts":              {post + "Host: y\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
+		"two hosts":              {firstPost + "Host: y\r\nContent-Length: 0\r\n\r\n" + hidden, "400"},
 		"HTTP/0.9":               {"GET /healthz\r\n" + hidden, "400"},
 		"HTTP/1.2":               {"GET /healthz HTTP/9.1\r\nHost: x\r\n\r\n" + hidden, "505"},
 		"spaces in the target":   {"POST /publish?topic=first HTTP/1.1 x HTTP/1.1\r\nHost: x\r\n\r\n" + hidden, "400"},
+	}
+}
 
-		"a chunk too large to count":   {post + chunked + "\r\n10000000000000000\r\n" + hidden, "400"},
-		"a chunk without a size":       {post + chunked + "\r\n\r\n" + hidden, "400"},
-		"a chunk with a sign":          {post + chunked + "\r\n+1\r\nx\r\n" + none + hidden, "400"},
-		"a chunk with 0x":              {post + chunked + "\r\n0x1\r\nx\r\n" + none + hidden, "400"},
-		"a chunk that ends early":      {post + chunked + "\r\n5\r\nx\r\n" + none + hidden, "400"},
-		"a chunk that ends late":       {post + chunked + "\r\n1\r\nxy\r\n" + none + hidden, "400"},
-		"an extension with a line end": {post + chunked + "\r\n1;a=\nx\r\nx\r\n" + none + hidden, "400"},
-		"endless extensions":           {post + chunked + "\r\n" + strings.Repeat("1;"+strings.Repeat("a", 4000)+"\r\nx\r\n", 20) + none + hidden, "400"},
-		"a trailer with a length":      {post + chunked + "Trailer: Content-Length\r\n\r\n" + none[:3] + "Content-Length: 5\r\n\r\n" + hidden, "400"},
-		"a trailer unannounced":        {post + chunked + "\r\n1\r\nx\r\n0\r\nTransfer-Encoding: x\r\n\r\n" + hidden, "200"},
+// bodies are requests whose bodies are odd, or of no use.
+func bodies() map[string]shape {
+	length := fmt.Sprintf("Content-Length: %d\r\n", len(noMore+hidden))
+	return map[string]shape{
+		"a chunk too large to count":   {firstPost + inChunks + "\r\n10000000000000000\r\n" + hidden, "400"},
+		"a chunk without a size":       {firstPost + inChunks + "\r\n\r\n" + hidden, "400"},
+		"a chunk with a sign":          {firstPost + inChunks + "\r\n+1\r\nx\r\n" + noMore + hidden, "400"},
+		"a chunk with 0x":              {firstPost + inChunks + "\r\n0x1\r\nx\r\n" + noMore + hidden, "400"},
+		"a chunk that ends early":      {firstPost + inChunks + "\r\n5\r\nx\r\n" + noMore + hidden, "400"},
+		"a chunk that ends late":       {firstPost + inChunks + "\r\n1\r\nxy\r\n" + noMore + hidden, "400"},
+		"an extension with a line end": {firstPost + inChunks + "\r\n1;a=\nx\r\nx\r\n" + noMore + hidden, "400"},
+		"endless extensions":           {firstPost + inChunks + "\r\n" + strings.Repeat("1;"+strings.Repeat("a", 4000)+"\r\nx\r\n", 20) + noMore + hidden, "400"},
+		"a trailer with a length":      {firstPost + inChunks + "Trailer: Content-Length\r\n\r\n" + noMore[:3] + "Content-Length: 5\r\n\r\n" + hidden, "400"},
+		"a trailer unannounced":        {firstPost + inChunks + "\r\n1\r\nx\r\n0\r\nTransfer-Encoding: x\r\n\r\n" + hidden, "200"},
 
-		"a body of a stream":    {"GET /events?topic=first HTTP/1.1\r\nHost: x\r\n" + length + "\r\n" + none + hidden, "200"},
+		"a body of a stream":    {"GET /events?topic=first HTTP/1.1\r\nHost: x\r\n" + length + "\r\n" + noMore + hidden, "200"},
 		"behind a stream":       {"GET /events?topic=first HTTP/1.1\r\nHost: x\r\n\r\n" + hidden, "200"},
-		"in a body of no use":   {"GET /healthz HTTP/1.1\r\nHost: x\r\n" + length + "\r\n" + none + hidden, "200"},
-		"in a refused body":     {post + "Content-Encoding: gzip\r\n" + length + "\r\n" + none + hidden, "415"},
-		"in a body without way": {"POST /nowhere HTTP/1.1\r\nHost: x\r\n" + length + "\r\n" + none + hidden, "404"},
-	} {
-		number++
-		topic := fmt.Sprint("smug.", number) // as long as the one in the text
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := n.raw(t, strings.Replace(x.text, "smuggled", topic, 1))
-			if !strings.HasPrefix(got, "HTTP/1.1 "+x.status+" ") && !strings.HasPrefix(got, "HTTP/1.0 "+x.status+" ") {
-				t.Errorf("got %.100q, want %s", got, x.status)
-			}
-			if strings.Count(got, "HTTP/1.") > 1 {
-				t.Errorf("there are several answers: %q", got)
-			}
-			if stored := n.storedOf(t, topic); len(stored) > 0 {
-				t.Errorf("the second request was taken")
-			}
-		})
+		"in a body of no use":   {"GET /healthz HTTP/1.1\r\nHost: x\r\n" + length + "\r\n" + noMore + hidden, "200"},
+		"in a refused body":     {firstPost + "Content-Encoding: gzip\r\n" + length + "\r\n" + noMore + hidden, "415"},
+		"in a body without way": {"POST /nowhere HTTP/1.1\r\nHost: x\r\n" + length + "\r\n" + noMore + hidden, "404"},
 	}
 }
 
