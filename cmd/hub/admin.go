@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
+
+	"tickertape/internal/auth"
 )
 
 // adminTime is what the admin server gives those who still read when the node
@@ -39,8 +42,29 @@ func openAdmin(addr string, metrics http.Handler, log *slog.Logger) (*admin, err
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
 	log.Info(fmt.Sprintf("metrics are on http://%s/metrics", listener.Addr()))
-	return &admin{listener, &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	var handler http.Handler = mux
+	if host, _, err := net.SplitHostPort(addr); err == nil && auth.IsLoopback(host) {
+		handler = onlyHere(mux)
+	}
+	return &admin{listener, &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}}, nil
+}
+
+// onlyHere answers requests whose address says that they mean this machine. The name
+// of a foreign page could be made to point here, and then that page would read what is
+// for operators: to its browser all would be of one origin.
+func onlyHere(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if !auth.IsLoopback(strings.Trim(host, "[]")) {
+			http.Error(w, "this address is for this machine: ask for localhost or a loopback address", http.StatusMisdirectedRequest)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // serve serves until end is called.

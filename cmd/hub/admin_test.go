@@ -57,6 +57,28 @@ func TestAdminAddress(t *testing.T) {
 	}
 }
 
+// TestAdminNames: a page whose name was made to point to this machine does not see what
+// is for operators.
+func TestAdminNames(t *testing.T) {
+	t.Parallel()
+	p := startProcess(t, "")
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(p.adminURL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]int{"localhost:" + port: 200, "127.0.0.1": 200, "[::1]:" + port: 200, "[::1]": 200,
+		"evil.example:" + port: 421, "evil.example": 421, "127.0.0.1.evil.example": 421, "localhost.evil.example:1": 421, "192.0.2.1": 421} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.adminURL()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		if status, body := answered(p.client.Do(request)); status != want || (want != http.StatusOK && strings.Contains(body, "tickertape_")) {
+			t.Errorf("%s: %d %.100s", host, status, body)
+		}
+	}
+}
+
 func TestAdminAddressTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
