@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,10 +17,11 @@ type certificate struct {
 	settings tlsSettings
 	log      *slog.Logger
 
-	mu     sync.Mutex
-	looked time.Time
-	found  pair // at the last look
-	good   *tls.Certificate
+	good atomic.Pointer[tls.Certificate]
+
+	looking sync.Mutex // who has it reads files; nobody waits for it
+	looked  time.Time
+	found   pair // at the last look
 }
 
 // pair is what the files hold.
@@ -57,22 +59,23 @@ const lookEvery = time.Second
 
 // current returns the newest pair that can be used.
 func (c *certificate) current() *tls.Certificate {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.looked) >= lookEvery {
-		if err := c.renew(); err != nil {
-			c.log.Warn("the new certificate cannot be used, the old one stays", slog.Any("error", err))
+	if c.looking.TryLock() {
+		defer c.looking.Unlock()
+		if time.Since(c.looked) >= lookEvery {
+			if err := c.renew(); err != nil {
+				c.log.Warn("the new certificate cannot be used, the old one stays", slog.Any("error", err))
+			}
 		}
 	}
-	return c.good
+	return c.good.Load()
 }
 
 // renew takes what the files hold, or says why that cannot be used, if it does so
-// for the first time.
+// for the first time. One does so at a time.
 func (c *certificate) renew() error {
 	c.looked = time.Now()
 	found, err := c.settings.read()
-	if found == c.found && c.good != nil {
+	if found == c.found && c.good.Load() != nil {
 		return nil
 	}
 	c.found = found
@@ -83,7 +86,7 @@ func (c *certificate) renew() error {
 	if err != nil {
 		return err
 	}
-	c.good = &parsed
+	c.good.Store(&parsed)
 	c.log.Info("a certificate was read", slog.String("file", c.settings.TLSCert), slog.Time("until", parsed.Leaf.NotAfter))
 	return nil
 }
