@@ -56,7 +56,10 @@ import (
 //
 // Limits. Of a log no more messages are kept than the retention allows, and no
 // fewer, unless their bytes or their age are over. A bus may keep some more bytes
-// than that: as much as came at once with the oldest, 4 KiB at most.
+// than that: as much as came at once with the oldest, 4 KiB at most. A message that
+// would begin a topic, while there are as many in the books as there may be, is
+// refused with event.ErrTooManyTopics; topics that are there take messages as before,
+// and ephemeral ones do not count.
 //
 // Prev. Each event carries the topic's position before its own, or the
 // forgotten position if the store does not know the topic. The forgotten

@@ -59,7 +59,8 @@ const (
 	LimitSilence  = "silence"   // Silence
 	LimitReads    = "reads"     // Reads
 	LimitIn       = "streams_in"
-	LimitIntake   = "intake" // IntakeSize
+	LimitIntake   = "intake"       // IntakeSize
+	LimitAlive    = "topics_alive" // event.ErrTooManyTopics
 )
 
 // limitErrors are the errors by which requests end at a limit.
@@ -71,6 +72,7 @@ var limitErrors = [...]struct {
 	{event.ErrTooLarge, LimitSize}, {event.ErrBatchTooLarge, LimitSize}, {errBodySize, LimitSize}, {errEndSize, LimitSize},
 	{errLineSize, LimitSize}, {errEventSize, LimitSize},
 	{errSlowBody, LimitBodyTime}, {errSilentBody, LimitSilence}, {errFullReads, LimitReads}, {errFullIn, LimitIn}, {errFullIntake, LimitIntake},
+	{event.ErrTooManyTopics, LimitAlive},
 }
 
 // limitOf returns the limit at which a request ended, or nothing.
