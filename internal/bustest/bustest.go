@@ -66,6 +66,11 @@ func ofLogs() []promise {
 		{"BatchesReadAsSingles", batchesReadAsSingles},
 		{"BatchesAreKnownInPart", batchesAreKnownInPart},
 		{"BatchEnds", batchEnds},
+		{"RateIsOfAllNodes", rateIsOfAllNodes},
+		{"RateOfManyAtOnce", rateOfManyAtOnce},
+		{"RateOfAnyName", rateOfAnyName},
+		{"RateIsNeverExceeded", rateIsNeverExceeded},
+		{"SpendingEnds", spendingEnds},
 	}
 }
 

@@ -65,6 +65,7 @@ type Bus struct {
 	keys      keyring
 	producers producers
 	leases    leases
+	rates     *rates
 	beaten    time.Time // when the last beat was
 	watching  time.Time // since when there are beats
 	bytes     int
@@ -85,6 +86,7 @@ func New(o Options) *Bus {
 		sinks:   map[*event.Sink]struct{}{},
 
 		producers: newProducers(),
+		rates:     newRates(),
 		beaten:    began.Time(),
 		watching:  began.Time(),
 	}
