@@ -53,6 +53,7 @@ const (
 	LimitConns    = "conns"     // Conns
 	LimitRequests = "requests"  // Requests
 	LimitOpens    = "opens"     // Opens
+	LimitPublish  = "publish"   // of whoever publishes
 	LimitTopics   = "topics"    // Topics
 	LimitSize     = "size"      // of a message, a line, a batch or a body
 	LimitBodyTime = "body_time" // BodyTime
@@ -95,7 +96,7 @@ type limitCounts struct {
 }
 
 func newLimitCounts() *limitCounts {
-	c := &limitCounts{each: map[string]uint64{LimitAddress: 0, LimitSubject: 0, LimitConns: 0, LimitRequests: 0, LimitOpens: 0}}
+	c := &limitCounts{each: map[string]uint64{LimitAddress: 0, LimitSubject: 0, LimitConns: 0, LimitRequests: 0, LimitOpens: 0, LimitPublish: 0}}
 	for _, row := range limitErrors {
 		c.each[row.limit] = 0
 	}
