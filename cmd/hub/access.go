@@ -21,11 +21,11 @@ const maxSecret = 4 << 10
 
 // parseAccess reads who may do what.
 func parseAccess(n ast.Node) (*auth.Policy, error) {
-	policy := &auth.Policy{}
+	policy := &auth.Policy{AnonymousRate: defaultRate}
 	return policy, fields(n, "access", func(field string, value ast.Node) (err error) {
 		switch field {
 		case "anonymous":
-			policy.Anonymous, err = parseAnonymous(value)
+			err = parseAnonymous(value, policy)
 		case "api_keys":
 			policy.APIKeys, err = parseAPIKeys(value)
 		case "tokens":
@@ -37,20 +37,24 @@ func parseAccess(n ast.Node) (*auth.Policy, error) {
 	})
 }
 
-func parseAnonymous(n ast.Node) (auth.Rights, error) {
+func parseAnonymous(n ast.Node, policy *auth.Policy) error {
 	grants := auth.Grants{}
-	err := fields(n, "anonymous", func(field string, value ast.Node) error {
+	err := fields(n, "anonymous", func(field string, value ast.Node) (err error) {
+		if field == rateField {
+			policy.AnonymousRate, err = parseRate(value)
+			return err
+		}
 		known, err := parseGrant(grants, field, value)
 		if err == nil && !known {
-			err = wrong(value, "anonymous has no field %.64q; publish, subscribe and manage are known", field)
+			err = wrong(value, "anonymous has no field %.64q; publish, subscribe, manage and publish_rate are known", field)
 		}
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	rights, err := grants.For("")
-	return rights, inLine(n, err)
+	policy.Anonymous, err = grants.For("")
+	return inLine(n, err)
 }
 
 // parseGrant reads the selectors of a field, if that is an action.
@@ -117,8 +121,10 @@ func parseAPIKey(n ast.Node) (auth.APIKey, error) {
 		case "sha256":
 			hashed = true
 			key.Hash, err = auth.ParseHash(text)
+		case rateField:
+			key.PublishRate, err = parseRate(value)
 		default:
-			err = wrong(value, "an API key has no field %.64q; name, sha256, publish, subscribe and manage are known", field)
+			err = wrong(value, "an API key has no field %.64q; name, sha256, publish, subscribe, manage and publish_rate are known", field)
 		}
 		return inLine(value, err)
 	})
@@ -135,7 +141,7 @@ func parseAPIKey(n ast.Node) (auth.APIKey, error) {
 }
 
 func parseTokens(n ast.Node) (*auth.Tokens, error) {
-	tokens := &auth.Tokens{Grants: auth.Grants{}, Secret: []byte(os.Getenv(secretVariable))}
+	tokens := &auth.Tokens{Grants: auth.Grants{}, PublishRate: defaultRate, Secret: []byte(os.Getenv(secretVariable))}
 	err := fields(n, "tokens", func(field string, value ast.Node) error {
 		known, err := parseGrant(tokens.Grants, field, value)
 		if known || err != nil {
@@ -156,8 +162,10 @@ func parseTokens(n ast.Node) (*auth.Tokens, error) {
 			tokens.Audience = text
 		case "leeway":
 			tokens.Leeway, err = time.ParseDuration(text)
+		case rateField:
+			tokens.PublishRate, err = parseRate(value)
 		default:
-			err = wrong(value, "tokens has no field %.64q; keys, secret_file, issuer, audience, leeway, publish, subscribe and manage are known", field)
+			err = wrong(value, "tokens has no field %.64q; keys, secret_file, issuer, audience, leeway, publish, subscribe, manage and publish_rate are known", field)
 		}
 		return inLine(value, err)
 	})

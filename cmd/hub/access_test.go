@@ -26,18 +26,21 @@ func TestAccessRead(t *testing.T) {
 access:
   anonymous:
     subscribe: [news.**, "*.open"]
+    publish_rate: 0.5
   api_keys:
     - name: job
       sha256: ` + hashOfA + `
       publish: news.**
       manage:
         - news.*
+      publish_rate: 1e3
   tokens:
     secret_file: ` + secret + `
     issuer: me
     audience: you
     leeway: 5s
     subscribe: user.{sub}.**
+    publish_rate: none
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +52,9 @@ access:
 	if len(p.APIKeys) != 1 || p.APIKeys[0].Name != "job" || p.APIKeys[0].Hash.String() != hashOfA ||
 		!p.APIKeys[0].Allow(auth.Publish, "news.a.b") || !p.APIKeys[0].Allow(auth.Manage, "news.a") || p.APIKeys[0].Allow(auth.Subscribe, "news.a") {
 		t.Errorf("API keys: %+v", p.APIKeys)
+	}
+	if p.AnonymousRate != 0.5 || p.APIKeys[0].PublishRate != 1000 || p.Tokens.PublishRate != 0 {
+		t.Errorf("rates: %v, %v, %v", p.AnonymousRate, p.APIKeys[0].PublishRate, p.Tokens.PublishRate)
 	}
 	k := p.Tokens
 	if k == nil || k.Issuer != "me" || k.Audience != "you" || k.Leeway != 5*time.Second || !bytes.Equal(k.Secret, bytes.Repeat([]byte("s"), 32)) ||
@@ -62,6 +68,20 @@ access:
 	defer a.Close()
 	if c, err := a.Identify(t.Context(), ""); err != nil || c.Allow(auth.Publish, "news.a") || !c.Allow(auth.Subscribe, "a.open") {
 		t.Errorf("anonymous is %+v, %v", c, err)
+	}
+}
+
+// TestAccessRates: users have a rate unless the file says otherwise, backend jobs have none.
+func TestAccessRates(t *testing.T) {
+	t.Parallel()
+	for _, anonymous := range []string{"", "\n anonymous: {publish: a}"} {
+		says, err := parseConfig([]byte("access:\n api_keys: [{name: a, sha256: " + hashOfA + "}]\n tokens: {keys: /k.pem}" + anonymous))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := says.access; p.AnonymousRate != 100 || p.Tokens.PublishRate != 100 || p.APIKeys[0].PublishRate != 0 {
+			t.Errorf("rates: %v, %v, %v", p.AnonymousRate, p.Tokens.PublishRate, p.APIKeys[0].PublishRate)
+		}
 	}
 }
 
@@ -88,6 +108,12 @@ func TestAccessRefused(t *testing.T) {
 		key + "   right: a":                                       `5: an API key has no field "right"`,
 		key + " - name: a\n   sha256: " + strings.Repeat("0", 64): `the name or the hash of another`,
 		key + " - name: b\n   sha256: " + hashOfA:                 `the name or the hash of another`,
+		"access:\n anonymous:\n  publish_rate: 0":                 "3: publish_rate is \"0\"; use a number of messages a second, from 0.001 to 1000000, or none",
+		"access:\n anonymous:\n  publish_rate: -1":                "3: publish_rate",
+		"access:\n anonymous:\n  publish_rate: [1]":               "3: publish_rate is no single value",
+		"access:\n tokens:\n  publish_rate: fast":                 "3: publish_rate",
+		"access:\n tokens:\n  publish_rate: NaN":                  "3: publish_rate",
+		key + "   publish_rate: 1000001":                          "5: publish_rate",
 		"access:\n tokens: {}":                                    "2: tokens need keys",
 		"access:\n tokens:\n  leeway: soon":                       "3: ",
 		"access:\n tokens:\n  colour: red":                        `3: tokens has no field "colour"`,

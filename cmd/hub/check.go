@@ -124,14 +124,21 @@ func describeAccess(w io.Writer, p *auth.Policy) {
 	}
 	_, _ = fmt.Fprintln(w, "Rights:")
 	describeRights(w, "everybody", p.Anonymous)
+	if len(p.Anonymous[auth.Publish]) > 0 {
+		describeRate(w, "everybody", p.AnonymousRate, ", from each address")
+	}
 	for _, k := range p.APIKeys {
 		describeRights(w, "API key "+k.Name, k.Rights)
+		if len(k.Rights[auth.Publish]) > 0 {
+			describeRate(w, "API key "+k.Name, k.PublishRate, "")
+		}
 	}
 	if p.Tokens == nil {
 		_, _ = fmt.Fprintln(w, "No tokens are taken.")
 		return
 	}
 	describeRights(w, "every token", p.Tokens.Grants)
+	describeRate(w, "every token", p.Tokens.PublishRate, ", with all others of its subject")
 	_, _ = fmt.Fprintf(w, "Tokens are taken %s.\n", strings.Join(describeTokens(*p.Tokens), ", "))
 }
 
@@ -159,6 +166,9 @@ func describeCaller(w io.Writer, c *auth.Caller) {
 	}
 	_, _ = fmt.Fprintf(w, "The credential is a good one: %s, %s.\n", c.Name, until)
 	describeRights(w, "it", c.Rights)
+	if len(c.Rights[auth.Publish]) > 0 {
+		describeRate(w, "it", c.Allowance.PerSecond, "")
+	}
 }
 
 // describeRights prints a row for each action that somebody may do with something.

@@ -31,7 +31,7 @@ rules:
   - {selector: typing.**, kind: ephemeral}
 access:
   anonymous: {subscribe: news.**}
-  api_keys: [{name: job, sha256: `+hash.String()+`, publish: [news.**, a]}]
+  api_keys: [{name: job, sha256: `+hash.String()+`, publish: [news.**, a], publish_rate: 2.5}]
   tokens: {secret_file: `+write("secret", secret)+`, audience: hub, leeway: 5s, subscribe: 'user.{sub}.*'}
 `)
 	token, err := auth.MintWithSecret(auth.Claims{Subject: "alice", Audience: "hub", Lifetime: time.Hour,
@@ -40,7 +40,7 @@ access:
 		t.Fatal(err)
 	}
 	all := []string{"prices.*", "at most 10000 keys", "typing.**", "ephemeral", "all others", "everybody", "may subscribe", "news.**",
-		"API key job", "may publish", "news.**, a", "every token", "user.{sub}.*", "any issuer, audience hub, leeway 5s"}
+		"API key job", "at most 2.5 messages a second", "at most 100 messages a second, with all others of its subject", "may publish", "news.**, a", "every token", "user.{sub}.*", "any issuer, audience hub, leeway 5s"}
 	for _, x := range []struct {
 		name       string
 		check      check
@@ -50,7 +50,7 @@ access:
 	}{
 		{"the file", check{Config: file}, "", all, ""},
 		{"a token", check{Config: file, Credential: "-"}, token + "\n", []string{`token of "alice", until 20`, "may subscribe", "user.alice.*", "may manage", "chat.alice"}, ""},
-		{"an API key in a file", check{Config: file, Credential: write("key", key)}, "", []string{"key job, does not expire", "news.**, a"}, ""},
+		{"an API key in a file", check{Config: file, Credential: write("key", key)}, "", []string{"key job, does not expire", "news.**, a", "at most 2.5 messages"}, ""},
 		{"a bad token", check{Config: file, Credential: "-"}, token + "x", nil, "signature"},
 		{"an empty one", check{Config: file, Credential: "-"}, "", nil, "is empty"},
 		{"no such file", check{Config: filepath.Join(dir, "none")}, "", nil, "none"},

@@ -19,6 +19,7 @@ type limitSettings struct {
 	MaxStreamsIn         int           `env:"HUB_MAX_STREAMS_IN" default:"10000" help:"Streams in at once; more are sent away until later."`
 	MaxStreamTopics      int           `env:"HUB_MAX_STREAM_TOPICS" default:"100" help:"Topics and selectors of one stream."`
 	MaxConnsPerAddress   int           `env:"HUB_MAX_CONNS_PER_ADDRESS" default:"1000" help:"Connections of one address, besides those to which loops write streams; more are closed at once. 0: any number. Trusted proxies may have any number."`
+	MaxTopics            int           `env:"HUB_MAX_TOPICS" default:"1000000" help:"Topics that are kept at once; a message that would begin one more is refused."`
 	MaxMessage           size          `env:"HUB_MAX_MESSAGE" default:"256KiB" help:"Bytes of a message's data, at most 256KiB."`
 	OpenRate             float64       `env:"HUB_OPEN_RATE" default:"1000" help:"Streams opened a second; more clients are told when to come back, each later than the one before. 0: any number."`
 	RequestRate          float64       `env:"HUB_REQUEST_RATE" default:"50" help:"Streams opened and topics looked at in a second by one address, and credentials that are none; of ten seconds as many as that allows may come at once. 0: any number."`
@@ -33,8 +34,8 @@ type limitSettings struct {
 // Validate is called by kong.
 func (l *limitSettings) Validate() error {
 	switch {
-	case min(l.MaxStreams, l.MaxStreamsIn, l.MaxStreamTopics, l.MaxReads, int(l.MaxMessage), int(l.IntakeMemory)) < 1:
-		return errors.New("--max-streams, --max-streams-in, --max-stream-topics, --max-reads, --max-message and --intake-memory must each be at least 1")
+	case min(l.MaxStreams, l.MaxStreamsIn, l.MaxStreamTopics, l.MaxTopics, l.MaxReads, int(l.MaxMessage), int(l.IntakeMemory)) < 1:
+		return errors.New("--max-streams, --max-streams-in, --max-stream-topics, --max-topics, --max-reads, --max-message and --intake-memory must each be at least 1")
 	case min(l.MaxStreamsPerAddress, l.MaxStreamsPerSubject, l.MaxConnsPerAddress) < 0 || min(l.OpenRate, l.RequestRate) < 0:
 		return errors.New("--max-streams-per-address, --max-streams-per-subject, --max-conns-per-address, --open-rate and --request-rate must not be negative; 0 lifts the limit")
 	case int(l.MaxMessage) > event.MaxData:

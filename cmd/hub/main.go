@@ -71,10 +71,10 @@ func serve(s settings) int {
 func openBus(s settings, rules event.Rules, log *slog.Logger) (ownedBus, error) {
 	retention := event.Retention{Messages: s.RetainMessages, Bytes: int(s.RetainBytes), Age: s.RetainAge}
 	if s.Redis == "" {
-		bus := membus.New(membus.Options{MaxBytes: int(s.Memory), Retention: retention, Rules: rules})
+		bus := membus.New(membus.Options{MaxBytes: int(s.Memory), Retention: retention, MaxTopics: s.Limits.MaxTopics, Rules: rules})
 		return ownedBus{Bus: bus, close: bus.Close}, nil
 	}
-	bus, err := redisbus.Open(redisbus.Options{URL: s.Redis, Prefix: s.RedisPrefix, Retention: retention, Rules: rules, Log: log})
+	bus, err := redisbus.Open(redisbus.Options{URL: s.Redis, Prefix: s.RedisPrefix, Retention: retention, MaxTopics: s.Limits.MaxTopics, Rules: rules, Log: log})
 	if err != nil {
 		return ownedBus{}, fmt.Errorf("--redis (HUB_REDIS): %w", err)
 	}

@@ -78,7 +78,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "hub": hubCommand, "awaits": awaits, "retained": retained, "lossy": lossy, "mute": mute,
+			"exits": exits, "hub": hubCommand, "awaits": awaits, "retained": retained, "lossy": lossy, "busy": busy, "mute": mute,
 			"interrupts": interrupts, "feeds": feeds, "posts": posts, "llm": llm, "asked": asked, "gone": gone,
 		},
 	})
@@ -191,6 +191,28 @@ func lossy(ts *testscript.TestScript, _ bool, _ []string) {
 	server := httptest.NewServer(proxy)
 	// On a used connection the client's transport would ask again by itself.
 	server.Config.SetKeepAlivesEnabled(false)
+	ts.Defer(server.Close)
+	ts.Setenv("HUB_URL", server.URL)
+}
+
+// busy puts something between command and hub that takes a request a second.
+func busy(ts *testscript.TestScript, _ bool, _ []string) {
+	target, err := url.Parse(hubsOf(ts).node.URL)
+	ts.Check(err)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	var next atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now().UnixNano()
+		if now < next.Load() {
+			w.Header().Set("Retry-After", "1")
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, `{"status":429,"detail":"key job publishes faster than it may: 1 messages a second","stored":"no"}`)
+			return
+		}
+		next.Store(now + int64(900*time.Millisecond))
+		proxy.ServeHTTP(w, r)
+	}))
 	ts.Defer(server.Close)
 	ts.Setenv("HUB_URL", server.URL)
 }

@@ -101,6 +101,7 @@ func (s *send) repeat(ctx context.Context, hub *client.Client, m event.Message, 
 	defer turn.Stop()
 	m.IdempotencyKey = uuid.NewString()
 	for sent := 0; ; {
+		wait := s.Every
 		receipt, err := hub.Publish(ctx, m)
 		switch {
 		case err == nil:
@@ -113,9 +114,15 @@ func (s *send) repeat(ctx context.Context, hub *client.Client, m event.Message, 
 			m.IdempotencyKey = uuid.NewString()
 		case ctx.Err() != nil:
 		case client.Passing(err):
-			std.note("publisher: %v; the message is sent again in %v", err, s.Every)
+			if e, ok := errors.AsType[*client.Error](err); ok {
+				wait = max(wait, e.RetryAfter)
+			}
+			std.note("publisher: %v; the message is sent again in %v", err, wait)
 		default:
 			return err
+		}
+		if wait > s.Every {
+			turn.Reset(wait) // and then as often as before
 		}
 		select {
 		case <-ctx.Done():
@@ -124,6 +131,9 @@ func (s *send) repeat(ctx context.Context, hub *client.Client, m event.Message, 
 			}
 			return nil
 		case <-turn.C:
+			if wait > s.Every {
+				turn.Reset(s.Every)
+			}
 		}
 	}
 }

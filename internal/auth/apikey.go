@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"tickertape/internal/event"
 )
 
 // apiKeyPrefix is how every API key begins, so that it is known for one: by the
@@ -43,6 +45,7 @@ type APIKey struct {
 	Name string // for logs
 	Hash Hash
 	Rights
+	PublishRate float64 // messages a second; 0: as many as it likes
 }
 
 // apiKeys are all that the hub knows.
@@ -59,7 +62,8 @@ func (k apiKeys) find(key string) (*Caller, error) {
 	if found < 0 {
 		return nil, refuse("there is no such API key")
 	}
-	return &Caller{Name: "key " + k[found].Name, Rights: k[found].Rights}, nil
+	name := "key " + k[found].Name
+	return &Caller{Name: name, Rights: k[found].Rights, Allowance: event.Allowance{Name: name, PerSecond: k[found].PublishRate}}, nil
 }
 
 func isAPIKey(credential string) bool { return strings.HasPrefix(credential, apiKeyPrefix) }

@@ -9,13 +9,18 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"tickertape/internal/event"
 )
 
 // Policy is who has which rights.
 type Policy struct {
 	Anonymous Rights // of everybody
-	APIKeys   []APIKey
-	Tokens    *Tokens // nil: none are taken
+	// AnonymousRate is how many messages a second whoever has no credential may
+	// publish, each by itself; 0: as many as they like.
+	AnonymousRate float64
+	APIKeys       []APIKey
+	Tokens        *Tokens // nil: none are taken
 }
 
 // Authority knows callers by their credentials. Several goroutines may ask it at
@@ -31,7 +36,7 @@ type Authority struct {
 // owner closes it. Keys of tokens that come from an address may be missing at
 // first: until they are there, tokens are answered ErrNoKeys.
 func New(p Policy, log *slog.Logger) (*Authority, error) {
-	a := &Authority{anonymous: &Caller{Name: "anonymous", Rights: p.Anonymous, anonymous: true}, keys: p.APIKeys}
+	a := &Authority{anonymous: &Caller{Name: "anonymous", Rights: p.Anonymous, Allowance: event.Allowance{PerSecond: p.AnonymousRate}, anonymous: true}, keys: p.APIKeys}
 	names, hashes := map[string]bool{}, map[Hash]bool{}
 	for _, k := range p.APIKeys {
 		if k.Name == "" || names[k.Name] || hashes[k.Hash] {

@@ -17,6 +17,9 @@ type Caller struct {
 	// Expires is when the caller's rights end; zero: never.
 	Expires time.Time
 	Rights
+	// Allowance is how fast it may publish; PerSecond 0: as fast as it likes. Who has no
+	// credential is counted by something else, and has no Name there.
+	Allowance event.Allowance
 
 	anonymous bool
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"tickertape/internal/event"
 )
 
 // Tokens are which tokens the hub takes, and what they bring.
@@ -26,6 +28,9 @@ type Tokens struct {
 	Leeway time.Duration
 	// Grants are rights of everyone with a token, besides those that it claims.
 	Grants Grants
+	// PublishRate is how many messages a second those with tokens of one subject may
+	// publish; 0: as many as they like.
+	PublishRate float64
 }
 
 const (
@@ -106,7 +111,8 @@ func (v *verifier) callerOf(payload []byte) (*Caller, error) {
 	}
 	expires, _ := t.Expiration()
 	subject, _ := t.Subject()
-	c := &Caller{Name: "token of nobody", Subject: subject, Expires: expires.Add(v.Leeway)}
+	c := &Caller{Name: "token of nobody", Subject: subject, Expires: expires.Add(v.Leeway),
+		Allowance: event.Allowance{Name: "token " + subject, PerSecond: v.PublishRate}}
 	if subject != "" {
 		c.Name = fmt.Sprintf("token of %.64q", subject)
 	}

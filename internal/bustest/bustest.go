@@ -16,7 +16,8 @@ import (
 
 // Open makes a new, empty store with the given limits, and returns a function
 // that gives each node its handle on it. A bus that serves its whole process
-// may return the same handle each time. Its rules are those of this package.
+// may return the same handle each time. Its rules are those of this package, and it
+// has MaxTopics at most.
 type Open func(t *testing.T, limits event.Retention) (node func() hub.Bus)
 
 // Run runs the contract.
@@ -65,6 +66,11 @@ func ofLogs() []promise {
 		{"BatchesReadAsSingles", batchesReadAsSingles},
 		{"BatchesAreKnownInPart", batchesAreKnownInPart},
 		{"BatchEnds", batchEnds},
+		{"RateIsOfAllNodes", rateIsOfAllNodes},
+		{"RateOfManyAtOnce", rateOfManyAtOnce},
+		{"RateOfAnyName", rateOfAnyName},
+		{"RateIsNeverExceeded", rateIsNeverExceeded},
+		{"SpendingEnds", spendingEnds},
 	}
 }
 
@@ -83,6 +89,8 @@ func ofKinds() []promise {
 		{"TableExpiresAsAWhole", tableExpiresAsAWhole},
 		{"EphemeralIsNotKept", ephemeralIsNotKept},
 		{"EphemeralIsTakenOnce", ephemeralIsTakenOnce},
+		{"TopicsAreLimited", topicsAreLimited},
+		{"TopicsMakeRoom", topicsMakeRoom},
 		{"EndIsAnEvent", endIsAnEvent},
 		{"EndInEveryPage", endInEveryPage},
 		{"EndedRefusesAll", endedRefusesAll},

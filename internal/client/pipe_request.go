@@ -118,6 +118,7 @@ func (p *pipe) post(ctx context.Context, body *feed) outcome {
 	}
 	request.ContentLength = -1
 	request.Header.Set("Content-Type", "application/x-ndjson")
+	request.Header.Set("Prefer", "wait="+strconv.Itoa(p.patience()))
 	if err := p.bearer.authorize(request); err != nil {
 		_ = body.Close()
 		return outcome{err: err}
@@ -140,6 +141,17 @@ func (p *pipe) post(ctx context.Context, body *feed) outcome {
 		return outcome{err: fmt.Errorf("POST %s: %w: %w", p.client.publish, errNotHub, err)}
 	}
 	return outcome{taken: t}
+}
+
+// patience is for how many seconds a hub may slow a request down that comes faster
+// than its producer may publish. Then it is to say how far it came: else all would be
+// sent again, and count again, when the answer does not come in time.
+func (p *pipe) patience() int {
+	limit := p.client.timeout
+	if p.options.Patience > 0 {
+		limit = min(limit, p.options.Patience)
+	}
+	return max(1, int(limit.Seconds()/3))
 }
 
 // judge takes the hub's word, and decides whether to go on.

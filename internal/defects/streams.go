@@ -12,19 +12,15 @@ func ofStreamsIn() []Defect {
 		{
 			Name:  "stream-goes-on",
 			About: "behind a part of a stream in that failed, the next one is still published",
-			Edits: []Edit{{ingestGo, `		if err := s.publishChunk(c, next, g, t); err != nil {
-			return err
-		}
-	}
-}
-`, `		if err := s.publishChunk(c, next, g, t); err != nil {
-			if more, closed := in.take(); closed == nil {
-				_ = s.publishChunk(c, more, g, t)
+			Edits: []Edit{{ingestGo, `			if err := s.publishChunk(c, part, g, t); err != nil {
+				return err
 			}
-			return err
-		}
-	}
-}
+`, `			if err := s.publishChunk(c, part, g, t); err != nil {
+				if more, closed := in.take(); closed == nil {
+					_ = s.publishChunk(c, more, g, t)
+				}
+				return err
+			}
 `}},
 			Cases: []string{"redis-aof"},
 		},

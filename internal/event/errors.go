@@ -35,6 +35,10 @@ var (
 	// ErrKeyReused says that an idempotency key came again, within the time
 	// that it is remembered, with another message.
 	ErrKeyReused = errors.New("this idempotency_key was used for another message of this topic")
+
+	// ErrTooManyTopics says that the message would begin a topic, and there are as
+	// many as there may be.
+	ErrTooManyTopics = errors.New("there are as many topics as there may be, and this message would begin one more; the hub's --max-topics says how many that is")
 )
 
 // EndedError says that a topic takes no messages any more.

@@ -56,7 +56,10 @@ import (
 //
 // Limits. Of a log no more messages are kept than the retention allows, and no
 // fewer, unless their bytes or their age are over. A bus may keep some more bytes
-// than that: as much as came at once with the oldest, 4 KiB at most.
+// than that: as much as came at once with the oldest, 4 KiB at most. A message that
+// would begin a topic, while there are as many in the books as there may be, is
+// refused with event.ErrTooManyTopics; topics that are there take messages as before,
+// and ephemeral ones do not count.
 //
 // Prev. Each event carries the topic's position before its own, or the
 // forgotten position if the store does not know the topic. The forgotten
@@ -99,7 +102,16 @@ import (
 // lease's time once more, from when a node comes back to it; until then the topic is
 // in the books. A lease longer than the retention's age is refused.
 //
-// Contexts. Publish, Clock, History, Topics, Topic and Active return soon after their
+// Rates. Each name has a bucket of tokens, which holds its Burst, is full at first and
+// fills by PerSecond; whoever publishes spends one for each message first. All nodes
+// together take no more out of it than is in it; only who needs more than it holds
+// has that of a full one, which is in debt then. A node may take ahead what comes in
+// a tenth of a second. What it has not used of that within a second is lost, so there
+// may be a little less for those who publish by many nodes, and never more. Of very
+// many buckets those may be forgotten that were not used for long, and all of them by
+// a store that lost its memory: they are full then.
+//
+// Contexts. Publish, Spend, Clock, History, Topics, Topic and Active return soon after their
 // context ends: a hub has a few readers only, and one that hangs is lost to it.
 type Bus interface {
 	// Run feeds the sink until ctx ends, and returns ctx.Err() then. It
@@ -110,6 +122,11 @@ type Bus interface {
 	// Publish stores and announces the messages, all valid and at most
 	// event.MaxBatch, and returns a receipt for each.
 	Publish(ctx context.Context, messages []event.Message) ([]event.Receipt, error)
+
+	// Spend takes n tokens, 1 to event.MaxBatch, out of the allowance's bucket. Without
+	// as many it takes none, and returns an *event.RateError; else the error is an
+	// *event.UnavailableError.
+	Spend(ctx context.Context, a event.Allowance, n int) error
 
 	// Clock reads the store's clock, after the call began.
 	Clock(ctx context.Context) (event.Clock, error)

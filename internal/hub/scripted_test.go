@@ -219,6 +219,8 @@ func (b *scripted) Publish(context.Context, []event.Message) ([]event.Receipt, e
 	return nil, errAway
 }
 
+func (b *scripted) Spend(context.Context, event.Allowance, int) error { return errAway }
+
 func (b *scripted) Topics(context.Context, *event.Selector, event.Topic, int) ([]event.TopicInfo, error) {
 	return nil, errAway
 }

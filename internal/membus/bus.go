@@ -23,6 +23,7 @@ type Options struct {
 	// RememberProducers is how long a producer's number is remembered after
 	// its last message. 24 h
 	RememberProducers time.Duration
+	MaxTopics         int           // that there may be at once; a publish that would begin one more is refused. 1,000,000
 	Beat              time.Duration // how often the watermark follows the clock. 1 s
 }
 
@@ -36,6 +37,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RememberProducers == 0 {
 		o.RememberProducers = 24 * time.Hour
+	}
+	if o.MaxTopics == 0 {
+		o.MaxTopics = 1_000_000
 	}
 	if o.Beat == 0 {
 		o.Beat = time.Second
@@ -61,6 +65,7 @@ type Bus struct {
 	keys      keyring
 	producers producers
 	leases    leases
+	rates     *rates
 	beaten    time.Time // when the last beat was
 	watching  time.Time // since when there are beats
 	bytes     int
@@ -81,6 +86,7 @@ func New(o Options) *Bus {
 		sinks:   map[*event.Sink]struct{}{},
 
 		producers: newProducers(),
+		rates:     newRates(),
 		beaten:    began.Time(),
 		watching:  began.Time(),
 	}

@@ -13,7 +13,7 @@ import (
 func TestBusContract(t *testing.T) {
 	t.Parallel()
 	bustest.Run(t, func(t *testing.T, limits event.Retention) func() hub.Bus {
-		bus := membus.New(membus.Options{Rules: bustest.Rules(t), Retention: limits, Beat: 50 * time.Millisecond})
+		bus := membus.New(membus.Options{Rules: bustest.Rules(t), MaxTopics: bustest.MaxTopics, Retention: limits, Beat: 50 * time.Millisecond})
 		return func() hub.Bus { return bus }
 	})
 }

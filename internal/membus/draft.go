@@ -12,6 +12,7 @@ type plan struct {
 	events [][]event.Event // of each message, without places; nil if it is not taken
 	drafts map[event.Topic]*draft
 	keys   int // bytes that remembering idempotency keys takes
+	begun  int // topics that the store does not know yet
 }
 
 // draft is what the messages of a plan make of a topic.
@@ -58,6 +59,11 @@ func (b *Bus) plan(messages []event.Message, fresh []bool, claims []claim, now t
 		if p.events[i] = eventsOf(m, d.topic.rule.Kind); d.topic.rule.Kind == event.KindEphemeral {
 			p.keys += keyCost(m.IdempotencyKey)
 			continue
+		}
+		if !d.known && d.messages == 0 {
+			if p.begun++; len(b.topics)+p.begun > b.options.MaxTopics {
+				return nil, &event.ItemError{Index: i, Err: event.ErrTooManyTopics}
+			}
 		}
 		if err := d.take(m, p.events[i], b.options.Retention.Bytes); err != nil {
 			return nil, &event.ItemError{Index: i, Err: err}

@@ -125,6 +125,7 @@ func (out emitter) publishes(s web.PublishStats) {
 		}
 	}
 	out.counter("table_refusals", "Messages refused since a table has as many keys or bytes as it may.", s.FullTables)
+	out.counter("publish_slowed", "Parts of streams that had to wait, since their publisher is faster than it may.", s.Slowed)
 	out.gauge("intake_bytes", "Bytes of unfinished messages of all streams in, but for 64 KiB of each.", float64(s.Unfinished))
 	out.gauge("streams_in", "Publish requests whose body is a stream that is still open.", float64(s.Open))
 	if len(s.Requests) == 0 {

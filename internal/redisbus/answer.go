@@ -66,7 +66,8 @@ func (r *answerReader) outcome(g *group, runs []run, clock event.Clock) outcome 
 }
 
 // refusal reads what a group is refused for: "reused:<number of the message>",
-// "ended:<number>:<status>" or "full:<number>:<limit>:<of what>".
+// "ended:<number>:<status>", "full:<number>:<limit>:<of what>" or
+// "crowded:<number>".
 func (r *answerReader) refusal(g *group, verdict string) error {
 	words := strings.SplitN(verdict, ":", 3)
 	if len(words) < 2 {
@@ -80,6 +81,8 @@ func (r *answerReader) refusal(g *group, verdict string) error {
 	}
 	topic := g.messages[i].Topic
 	switch word, rest := words[0], strings.Join(words[2:], ""); word {
+	case "crowded":
+		err = event.ErrTooManyTopics
 	case "reused":
 		err = event.ErrKeyReused
 	case "ended":

@@ -29,6 +29,9 @@
 // Reading. History is read (history.go, piece.go) together with a script
 // (head.lua) that checks that it runs where the last write ran, so never on a
 // replica or a server that came back and was not written to yet.
+//
+// Rates. How much somebody has published stands in Redis (rates.go); a node takes
+// some of what is left ahead, so that not each publish asks.
 package redisbus
 
 import (
@@ -41,6 +44,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"tickertape/internal/event"
+	"tickertape/internal/recent"
 )
 
 // Bus implements hub.Bus. Its methods may be called from any goroutine.
@@ -54,6 +58,7 @@ type Bus struct {
 	witness *witness
 	lane    *lane
 	accord  *accord
+	purses  *purses
 	counts  counts
 	stop    func()
 
@@ -82,7 +87,7 @@ func Open(o Options) (*Bus, error) {
 	}
 	b := &Bus{options: o, target: target, keys: keys{o.Prefix, target.options.DB}, scripts: newScripts(), log: o.Log,
 		witness: newWitness(o.Retention.Age), feeds: map[*feed]error{}, fault: errAway, named: "unread",
-		accord: newAccord(o.Rules.Digest(), o.Log)}
+		accord: newAccord(o.Rules.Digest(), o.Log), purses: recent.NewMap[string, *purse](aheadKnown)}
 	b.primary = newPrimary(target, b.keys.clock(), o.Dial, o.Log)
 	b.reads = b.newReader()
 	b.lane = newLane(b)

@@ -40,7 +40,7 @@ func keepContract(t *testing.T, url string) {
 	bustest.Run(t, func(t *testing.T, limits event.Retention) func() hub.Bus {
 		prefix := fmt.Sprintf("tt:{%d}:", stores.Add(1))
 		return func() hub.Bus {
-			bus, err := redisbus.Open(redisbus.Options{URL: url, Prefix: prefix, Retention: limits, Rules: bustest.Rules(t), Beat: 200 * time.Millisecond})
+			bus, err := redisbus.Open(redisbus.Options{URL: url, Prefix: prefix, Retention: limits, Rules: bustest.Rules(t), MaxTopics: bustest.MaxTopics, Beat: 200 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -90,7 +90,7 @@ func (c *call) arguments(l *lane, s *session) arguments {
 	}
 	a.args = append(a.args, s.run, number, floor.String(), formatEpoch(c.known.Epoch), o.Random(1<<32),
 		o.Retention.Messages, o.Retention.Bytes, o.Retention.Age.Milliseconds(), o.RememberKeys.Milliseconds(),
-		k.wire(), who, len(names), len(c.groups), c.known.Position.String(), o.RememberProducers.Milliseconds())
+		k.wire(), who, len(names), len(c.groups), c.known.Position.String(), o.RememberProducers.Milliseconds(), o.MaxTopics)
 	for _, t := range names {
 		c.topic(&a, k, o.Rules, t)
 	}

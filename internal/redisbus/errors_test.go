@@ -190,6 +190,9 @@ func TestUserRights(t *testing.T) {
 	if infos, err := n.bus.Topics(t.Context(), nil, "", 10); err != nil || len(infos) != 1 {
 		t.Errorf("topics %v, %v", infos, err)
 	}
+	if err := n.bus.Spend(t.Context(), event.Allowance{Name: "x", PerSecond: 1}, 1); err != nil {
+		t.Error(err)
+	}
 	server.KillClients("normal")
 	tell(t, n.bus, "a", "4")
 	server.KillClients("pubsub")

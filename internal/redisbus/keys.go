@@ -1,6 +1,8 @@
 package redisbus
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"hash/crc32"
 	"strconv"
 
@@ -53,6 +55,13 @@ func (k keys) once(t event.Topic, key string) string {
 // that one's place.
 func (k keys) seq(t event.Topic, producer string) string {
 	return k.prefix + "seq:" + string(t) + "/" + producer
+}
+
+// rate is a string: when the bucket of that name will be full, in microseconds. A
+// name may be long, and anything.
+func (k keys) rate(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return k.prefix + "rate:" + hex.EncodeToString(sum[:])
 }
 
 // lane is a hash: the last call of a node's publish lane, and its answer.

@@ -23,6 +23,7 @@ type Options struct {
 	// RememberProducers is how long a producer's number is remembered after
 	// its last message. 24 h
 	RememberProducers time.Duration
+	MaxTopics         int           // that there may be at once; a publish that would begin one more is refused. 1,000,000
 	Beat              time.Duration // how often the node makes itself heard. 1 s
 	// Dial makes each connection to Redis; TLS, where the URL asks for it, is
 	// laid over it. nil: as net.Dialer does
@@ -43,6 +44,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RememberProducers == 0 {
 		o.RememberProducers = 24 * time.Hour
+	}
+	if o.MaxTopics == 0 {
+		o.MaxTopics = 1_000_000
 	}
 	if o.Beat == 0 {
 		o.Beat = time.Second

@@ -42,10 +42,13 @@ var dueSource string
 //go:embed behind.lua
 var behindSource string
 
+//go:embed rate.lua
+var rateSource string
+
 // scripts are run by their hash. Where Redis does not have one, after SCRIPT
 // FLUSH or on a new server, go-redis sends it whole.
 type scripts struct {
-	publish, fence, head, active, sweep, due, behind *redis.Script
+	publish, fence, head, active, sweep, due, behind, rate *redis.Script
 }
 
 func newScripts() scripts {
@@ -58,6 +61,7 @@ func newScripts() scripts {
 		sweep:   redis.NewScript(sweepSource),
 		due:     redis.NewScript(dueSource),
 		behind:  redis.NewScript(behindSource),
+		rate:    redis.NewScript(rateSource),
 	}
 }
 

@@ -56,7 +56,7 @@ func (s *Server) end(c *gin.Context, caller *auth.Caller) (ending, error) {
 	if err := caller.Check(auth.Manage, topic); err != nil && caller.Check(auth.Publish, topic) != nil {
 		return ending{}, err
 	}
-	return s.endTopic(c, status)
+	return s.endTopic(c, caller, status)
 }
 
 // cancel does what POST /topics/{topic}/cancel asks for. A topic that has ended is what
@@ -72,7 +72,7 @@ func (s *Server) cancel(c *gin.Context, caller *auth.Caller) (ending, error) {
 	if err != nil {
 		return ending{}, err
 	}
-	answer, err := s.endTopic(c, event.Cancelled)
+	answer, err := s.endTopic(c, caller, event.Cancelled)
 	if ended, ok := errors.AsType[*event.EndedError](err); ok {
 		return ending{Topic: ended.Topic, Status: ended.Status}, nil
 	}
@@ -102,14 +102,14 @@ func readEnd(c *gin.Context) ([]byte, error) {
 }
 
 // endTopic publishes an end.
-func (s *Server) endTopic(c *gin.Context, status event.Status) (ending, error) {
+func (s *Server) endTopic(c *gin.Context, caller *auth.Caller, status event.Status) (ending, error) {
 	m := event.Message{Topic: event.Topic(c.Param("topic")), End: status, EndOnly: true, IdempotencyKey: c.GetHeader("Idempotency-Key")}
 	if err := m.Validate(); err != nil {
 		return ending{}, err
 	}
 	ctx, cancel := busContext(c)
 	defer cancel()
-	receipts, err := s.store(ctx, BodyEnd, []event.Message{m})
+	receipts, err := s.buy(ctx, s.purseOf(c, caller), BodyEnd, []event.Message{m})
 	if err != nil {
 		if item, ok := errors.AsType[*event.ItemError](err); ok {
 			err = item.Err

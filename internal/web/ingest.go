@@ -101,7 +101,7 @@ func (s *Server) publishStream(c *gin.Context, caller *auth.Caller, kind bodyKin
 		watch := newWatch(s.hub, in)
 		defer watch.end()
 		body.read(in, from)
-		err = s.publishChunks(c, in, ingest{numbers, from.unit(), watch, caller}, t)
+		err = s.publishChunks(c, in, ingest{numbers, from.unit(), watch, caller, newBrake(s.purseOf(c, caller), c.Request.Header)}, t)
 		in.close(err)
 	}
 	body.settle(errors.Is(err, io.EOF))
@@ -145,6 +145,7 @@ type ingest struct {
 	unit    string
 	watch   *watch
 	caller  *auth.Caller
+	brake   *brake
 }
 
 // publishChunks publishes until the stream is over, and returns why.
@@ -154,8 +155,13 @@ func (s *Server) publishChunks(c *gin.Context, in *intake, g ingest, t *tally) e
 		if err != nil {
 			return err
 		}
-		if err := s.publishChunk(c, next, g, t); err != nil {
-			return err
+		for part := range next.parts(g.brake.part()) {
+			if err := s.await(c, in, g, len(part.messages)); err != nil {
+				return placed(g.unit, part.places[0], err)
+			}
+			if err := s.publishChunk(c, part, g, t); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -211,7 +217,7 @@ func (s *Server) publishSome(c *gin.Context, messages []event.Message) ([]event.
 }
 
 // EndStreams ends the streams on their way in: what has arrived of them is
-// published, then they and all later ones are answered 503 and told how far
+// published, unless it has to wait for its publisher's rate, then they and all later ones are answered 503 and told how far
 // they came, so that their producers go on elsewhere.
 func (s *Server) EndStreams() {
 	s.intakes.close(&event.UnavailableError{RetryAfter: time.Second, Err: errDraining})

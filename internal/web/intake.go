@@ -1,8 +1,12 @@
 package web
 
 import (
+	"context"
+	"errors"
+	"iter"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tickertape/internal/event"
 )
@@ -28,6 +32,22 @@ func (b *chunk) empty() {
 	*b = chunk{messages: b.messages[:0], places: b.places[:0]}
 }
 
+// parts divides the chunk into parts of at most so many messages; 0: any number.
+func (b *chunk) parts(most int) iter.Seq[chunk] {
+	return func(yield func(chunk) bool) {
+		for from := 0; from < len(b.messages); {
+			upto := len(b.messages)
+			if most > 0 {
+				upto = min(from+most, upto)
+			}
+			if !yield(chunk{messages: b.messages[from:upto], places: b.places[from:upto]}) {
+				return
+			}
+			from = upto
+		}
+	}
+}
+
 // suits reports whether the room is for about so many messages.
 func (b *chunk) suits(size int) bool {
 	room := cap(b.messages)
@@ -45,12 +65,14 @@ type intake struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	next    chunk
-	taken   chunk // the last one; its room is for what comes behind the next
-	end     error // why nothing more comes; nil while the stream is open
+	taken   chunk         // the last one; its room is for what comes behind the next
+	end     error         // why nothing more comes; nil while the stream is open
+	hurry   error         // why nobody waits any more for what was put; nil while somebody does
+	gone    chan struct{} // closed once there is a hurry
 }
 
 func newIntake(of *intakes) *intake {
-	in := &intake{all: of}
+	in := &intake{all: of, gone: make(chan struct{})}
 	in.changed.L = &in.mu
 	return in
 }
@@ -104,7 +126,37 @@ func (in *intake) close(reason error) {
 	if in.end == nil {
 		in.end = reason
 	}
+	if in.hurry == nil && hasty(reason) {
+		in.hurry = reason
+		close(in.gone)
+	}
 	in.changed.Broadcast()
+}
+
+// hasty reports whether a stream that ends for that reason is to be answered at once,
+// or never: the node ends, a topic has, the client is gone. One that came to its end,
+// or to a mistake, is awaited by its client.
+func hasty(reason error) bool {
+	_, passing := errors.AsType[*event.UnavailableError](reason)
+	_, ended := errors.AsType[*event.EndedError](reason)
+	return passing || ended || errors.Is(reason, errShortBody)
+}
+
+// pause waits for d, or until nobody waits any more for what was put, or ctx ends, as
+// it does when a client leaves that has sent all: then it returns why.
+func (in *intake) pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-in.gone:
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		return in.hurry
+	case <-ctx.Done():
+		return &event.UnavailableError{Err: errLeft}
+	}
 }
 
 // intakes are the streams on their way in.

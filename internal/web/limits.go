@@ -53,13 +53,15 @@ const (
 	LimitConns    = "conns"     // Conns
 	LimitRequests = "requests"  // Requests
 	LimitOpens    = "opens"     // Opens
+	LimitPublish  = "publish"   // of whoever publishes
 	LimitTopics   = "topics"    // Topics
 	LimitSize     = "size"      // of a message, a line, a batch or a body
 	LimitBodyTime = "body_time" // BodyTime
 	LimitSilence  = "silence"   // Silence
 	LimitReads    = "reads"     // Reads
 	LimitIn       = "streams_in"
-	LimitIntake   = "intake" // IntakeSize
+	LimitIntake   = "intake"       // IntakeSize
+	LimitAlive    = "topics_alive" // event.ErrTooManyTopics
 )
 
 // limitErrors are the errors by which requests end at a limit.
@@ -71,6 +73,7 @@ var limitErrors = [...]struct {
 	{event.ErrTooLarge, LimitSize}, {event.ErrBatchTooLarge, LimitSize}, {errBodySize, LimitSize}, {errEndSize, LimitSize},
 	{errLineSize, LimitSize}, {errEventSize, LimitSize},
 	{errSlowBody, LimitBodyTime}, {errSilentBody, LimitSilence}, {errFullReads, LimitReads}, {errFullIn, LimitIn}, {errFullIntake, LimitIntake},
+	{event.ErrTooManyTopics, LimitAlive},
 }
 
 // limitOf returns the limit at which a request ended, or nothing.
@@ -93,7 +96,7 @@ type limitCounts struct {
 }
 
 func newLimitCounts() *limitCounts {
-	c := &limitCounts{each: map[string]uint64{LimitAddress: 0, LimitSubject: 0, LimitConns: 0, LimitRequests: 0, LimitOpens: 0}}
+	c := &limitCounts{each: map[string]uint64{LimitAddress: 0, LimitSubject: 0, LimitConns: 0, LimitRequests: 0, LimitOpens: 0, LimitPublish: 0}}
 	for _, row := range limitErrors {
 		c.each[row.limit] = 0
 	}

@@ -176,3 +176,13 @@ func guardedTrials(bearer string) map[string]trial {
 	}
 	return rows
 }
+
+// limitedTrials ask a hub for more than the caller may publish.
+func limitedTrials(key string) map[string]trial {
+	return map[string]trial{
+		"limited":        {postTo("?topic=news", "text/plain", "hi", key), 429, true},
+		"limited batch":  {postTo("?topic=news", jsonType, `[{"data":1}]`, key), 429, true},
+		"limited end":    {endOf("news", "", key), 429, true},
+		"limited cancel": {cancelOf("news", key), 429, true},
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 
+	"tickertape/internal/event"
 	"tickertape/internal/membus"
 	"tickertape/internal/nodetest"
 	"tickertape/internal/web"
@@ -227,6 +228,10 @@ func TestOpenAPIHolds(t *testing.T) {
 	i := newIssuer(t)
 	guarded := startNode(t, nodetest.Options{Web: web.Options{Authority: i.authority(nil)}})
 	c.run(t, guarded, guardedTrials("Authorization: Bearer "+i.token(claims{"publish": "mine", "subscribe": "mine", "manage": "mine"})))
+	o, key := asKey(t, event.MinRate)
+	limited := startNode(t, o)
+	c.run(t, limited, map[string]trial{"free": ok(postTo("?topic=news", "text/plain", "hi", key))})
+	c.run(t, limited, limitedTrials(key))
 	n.Web.Drain()
 	c.run(t, n, map[string]trial{"drains": {get("/readyz"), 503, true}, "drains, head": {request{method: "HEAD", path: "/readyz"}, 503, true}})
 	c.to = direct{idleServer(t, membus.New(membus.Options{}), slog.New(slog.DiscardHandler))}

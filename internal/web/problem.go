@@ -69,6 +69,7 @@ var statuses = [...]struct {
 	{event.ErrTooLarge, http.StatusRequestEntityTooLarge},
 	{event.ErrBatchTooLarge, http.StatusRequestEntityTooLarge},
 	{event.ErrKeyReused, http.StatusUnprocessableEntity},
+	{event.ErrTooManyTopics, http.StatusTooManyRequests},
 	{errMediaType, http.StatusUnsupportedMediaType},
 	{errEncoding, http.StatusUnsupportedMediaType},
 	{errOrigin, http.StatusForbidden},
@@ -179,6 +180,9 @@ func (s *Server) failStream(c *gin.Context, err error, t *tally) {
 // the client's fault.
 func (s *Server) describePublish(err error) Problem {
 	p := describe(err)
+	if p.Status == http.StatusTooManyRequests {
+		p.Stored = "no"
+	}
 	if p.Status < http.StatusInternalServerError {
 		return p
 	}
@@ -216,6 +220,9 @@ func (s *Server) answer(c *gin.Context, p Problem, err error) {
 	answerWhole(c, p.Status, ProblemType, p)
 }
 
+// topicsRetry is when there may be room for another topic. It comes when one expires.
+const topicsRetry = time.Minute
+
 // retryAfter says when to try again what failed for now.
 func retryAfter(err error) time.Duration {
 	if u, ok := errors.AsType[*event.UnavailableError](err); ok && u.RetryAfter > 0 {
@@ -223,6 +230,9 @@ func retryAfter(err error) time.Duration {
 	}
 	if e, ok := errors.AsType[*limitError](err); ok {
 		return max(time.Second, e.wait)
+	}
+	if errors.Is(err, event.ErrTooManyTopics) {
+		return topicsRetry
 	}
 	return time.Second
 }

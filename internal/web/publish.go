@@ -78,7 +78,7 @@ func (s *Server) publish(c *gin.Context, caller *auth.Caller) {
 	}
 	ctx, cancel := busContext(c)
 	defer cancel()
-	receipts, err := s.store(ctx, bodyOf(c.Request.Header), messages)
+	receipts, err := s.buy(ctx, s.purseOf(c, caller), bodyOf(c.Request.Header), messages)
 	if err != nil {
 		if item, ok := errors.AsType[*event.ItemError](err); ok && !batch {
 			err = item.Err

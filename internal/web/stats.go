@@ -41,6 +41,8 @@ type PublishStats struct {
 	Unfinished int64
 	// FullTables are refusals since a table has as much as it may.
 	FullTables uint64
+	// Slowed are parts of streams that had to wait for their publisher's rate.
+	Slowed uint64
 }
 
 // Messages are those that came by one kind of body and ended in one way.
@@ -58,6 +60,7 @@ type publishCounts struct {
 	messages map[Messages]uint64
 	requests map[Requests]uint64
 	full     uint64 // tables
+	slowed   uint64 // parts of streams
 }
 
 func newPublishCounts() publishCounts {
@@ -79,6 +82,13 @@ func (t *publishCounts) refusal(err error) {
 	}
 }
 
+// slow counts a part of a stream that has to wait.
+func (t *publishCounts) slow() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.slowed++
+}
+
 // countRequests counts publishes when they have been answered, by their kind of
 // body.
 func (s *Server) countRequests(body func(http.Header) string) gin.HandlerFunc {
@@ -97,7 +107,7 @@ func (s *Server) countRequests(body func(http.Header) string) gin.HandlerFunc {
 func (s *Server) PublishStats() PublishStats {
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
-	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count(), Unfinished: s.door.intake.Used(), FullTables: s.counts.full}
+	return PublishStats{Messages: maps.Clone(s.counts.messages), Requests: maps.Clone(s.counts.requests), Open: s.intakes.count(), Unfinished: s.door.intake.Used(), FullTables: s.counts.full, Slowed: s.counts.slowed}
 }
 
 // store hands messages of one request with that kind of body to the bus, and
@@ -122,6 +132,14 @@ func (s *Server) store(ctx context.Context, body string, messages []event.Messag
 	s.counts.message(body, Stored, len(receipts)-duplicates)
 	s.counts.message(body, Duplicate, duplicates)
 	return receipts, nil
+}
+
+// buy stores messages that are paid for first.
+func (s *Server) buy(ctx context.Context, p purse, body string, messages []event.Message) ([]event.Receipt, error) {
+	if err := p.pay(ctx, len(messages)); err != nil {
+		return nil, err
+	}
+	return s.store(ctx, body, messages)
 }
 
 func outcomeOf(err error) string {

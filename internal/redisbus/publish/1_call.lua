@@ -18,6 +18,7 @@
 --       12 number of topics  13 number of groups
 --       14 where the caller knows the clock of that epoch to have stood
 --       15 milliseconds that producers are remembered
+--       16 topics that there may be
 --       then of each topic: its name, its kind, and how many keys it may have.
 --       Kinds: nothing for a log, k a table with keys, x ephemeral; ? as the
 --       store has it.
@@ -42,7 +43,7 @@
 --   then for each group "late", "turned" if it has to be taken in another epoch,
 --   "reused:<number of message>", "ended:<number>:<how>" or
 --   "full:<number>:<limit>:keys" or "bytes" if the topic does not take the
---   message, or "ok" and for each run the position of its last message, or of the
+--   message, "crowded:<number>" if it would begin a topic too many, or "ok" and for each run the position of its last message, or of the
 --   end behind it, the others standing right before it; "<epoch>@<position>" of an
 --   earlier one with the key or the seq of the last, or "old" if its producer's
 --   highest seq lies beyond that; "<number>*<epoch>@<position>,<position>" if so
@@ -56,7 +57,7 @@
 local clockKey, epochsKey, topicsKey, namesKey, laneKey, dueKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local run, call, nonce = ARGV[1], tonumber(ARGV[2]), ARGV[5]
 local keepMessages, keepBytes, keepMS, onceMS = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local seqMS = tonumber(ARGV[15])
+local seqMS, maxTopics = tonumber(ARGV[15]), tonumber(ARGV[16])
 local topicCount, groupCount = tonumber(ARGV[12]), tonumber(ARGV[13])
 -- What is remembered of a topic outlives its log, so that the sweep finds it.
 local metaMS = keepMS + 3600000

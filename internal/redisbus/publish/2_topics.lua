@@ -2,8 +2,8 @@
 -- positions go on.
 --
 -- Needs after, text, raise, split and the clock; gives topics, each with last,
--- bytes, count, first, lost, stood, gone and empty, ended, status and lease, of a
--- table also live, the number of its keys; and ms and seq as the first moment of
+-- bytes, count, first, lost, stood, gone and empty, ended, status and lease, of one
+-- that is not in the books fresh, of a table also live, the number of its keys; and ms and seq as the first moment of
 -- what comes.
 
 -- Reads what is known of a topic that is not ephemeral.
@@ -45,7 +45,7 @@ local function read(t)
     -- position. If the sweep has yet to come, the time of its last event is
     -- all that is left of it.
     local score = redis.call('ZSCORE', topicsKey, t.name)
-    t.last = score and text(tonumber(score), maxSeq) or forgotten
+    t.last, t.fresh = score and text(tonumber(score), maxSeq) or forgotten, not score
   end
   raise(t.last)
 end
@@ -57,7 +57,7 @@ local function takeKey()
   return KEYS[nextKey - 1]
 end
 for i = 1, topicCount do
-  local t = { name = ARGV[13 + 3 * i], kind = ARGV[14 + 3 * i], most = tonumber(ARGV[15 + 3 * i]) }
+  local t = { name = ARGV[14 + 3 * i], kind = ARGV[15 + 3 * i], most = tonumber(ARGV[16 + 3 * i]) }
   t.log, t.meta = takeKey(), takeKey()
   if t.kind == 'k' then
     t.now, t.nulls = takeKey(), takeKey()

@@ -78,6 +78,18 @@ local function refusal(drafts, m)
   return full
 end
 
+-- How many topics come to the books by the groups that are taken.
+local begun = 0
+
+-- Whether a message of the group would begin a topic beyond those that there may be.
+local function crowded(group, t)
+  if not t.fresh or t.by and (t.by == group or t.by.verdict == 'ok') then
+    return false
+  end
+  t.by, group.begun = group, group.begun + 1
+  return redis.call('ZCARD', topicsKey) + begun + group.begun > maxTopics
+end
+
 -- Whether a topic's lease has run out. One that did so unseen is given its time
 -- once more.
 local function lapsed(t)
@@ -91,7 +103,7 @@ local function lapsed(t)
 end
 
 local moreBase = nextKey - 1
-local at = 16 + 3 * topicCount
+local at = 17 + 3 * topicCount
 local function takeArg()
   at = at + 1
   return ARGV[at - 1]
@@ -138,7 +150,7 @@ end
 local groups, here, highestHere = {}, {}, {}
 for g = 1, groupCount do
   local count, deadline, follows = tonumber(takeArg()), tonumber(takeArg()), takeArg()
-  local group = { verdict = 'ok' }
+  local group = { verdict = 'ok', begun = 0 }
   if now > deadline then
     group.verdict = 'late'
   elseif follows ~= '' and (turns or follows ~= epoch) then
@@ -192,11 +204,12 @@ for g = 1, groupCount do
       end
     end
     if group.verdict == 'ok' and m.kind ~= 'l' and m.kind ~= 'd' and not m.first and not m.answer then
-      local why = refusal(drafts, m)
+      local why = crowded(group, m.topic) and 'crowded:%d' or refusal(drafts, m)
       group.verdict = why and string.format(why, messages - m.count) or 'ok'
     end
   end
   if group.verdict == 'ok' then
+    begun = begun + group.begun
     for key, m in pairs(claimed) do
       here[key] = m
     end
