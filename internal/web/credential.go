@@ -55,7 +55,11 @@ func (s *Server) writing(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := s.writer(c)
 		if err != nil {
-			s.fail(c, err)
+			p := describe(err)
+			if p.Status >= http.StatusTooManyRequests {
+				p.Stored = "no" // what may be tried again says so
+			}
+			s.answer(c, p, err)
 			return
 		}
 		h(c, caller)

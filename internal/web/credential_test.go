@@ -153,7 +153,9 @@ func TestNobodyCanTell(t *testing.T) {
 		t.Errorf("%d sent away", away)
 	}
 	got := n.do(t, postTo("?topic=a", "text/plain", "x", bearer))
-	expectProblem(t, got, 503, "could not be read yet")
+	if p := expectProblem(t, got, 503, "could not be read yet"); p.Stored != "no" {
+		t.Errorf("stored: %q", p.Stored)
+	}
 	if got.header.Get("Retry-After") == "" {
 		t.Error("it is not told when to come back")
 	}

@@ -190,7 +190,9 @@ func TestRequestsOfAnAddress(t *testing.T) {
 	for range 5 {
 		expectProblem(t, n.do(t, postTo("?topic=news", "text/plain", "x", from("203.0.113.3"), bad)), http.StatusUnauthorized, "expired")
 	}
-	expectLimited(t, n.do(t, postTo("?topic=news", "text/plain", "x", from("203.0.113.3"), bad)), "203.0.113.3")
+	if p := expectLimited(t, n.do(t, postTo("?topic=news", "text/plain", "x", from("203.0.113.3"), bad)), "203.0.113.3"); p.Stored != "no" {
+		t.Errorf("stored: %q", p.Stored)
+	}
 	expectLimited(t, n.do(t, postTo("?topic=news", "text/plain", "x", from("203.0.113.3"), good)), "203.0.113.3")
 	if n.Web.LimitStats()[web.LimitRequests] != 6 {
 		t.Errorf("%v", n.Web.LimitStats())

@@ -186,3 +186,12 @@ func limitedTrials(key string) map[string]trial {
 		"limited cancel": {cancelOf("news", key), 429, true},
 	}
 }
+
+// busyTrials are what an address asks that has asked as often as it may.
+func busyTrials(from string) map[string]trial {
+	rows := map[string]trial{}
+	for _, path := range []string{"/topics", "/topics/news", "/topics/news/messages"} {
+		rows["busy "+path] = trial{get(path, from), 429, true}
+	}
+	return rows
+}

@@ -232,6 +232,9 @@ func TestOpenAPIHolds(t *testing.T) {
 	limited := startNode(t, o)
 	c.run(t, limited, map[string]trial{"free": ok(postTo("?topic=news", "text/plain", "hi", key))})
 	c.run(t, limited, limitedTrials(key))
+	busy := startNode(t, nodetest.Options{Web: web.Options{Limits: web.Limits{Requests: 0.1, TrustedProxies: behindProxy()}}})
+	c.run(t, busy, map[string]trial{"first": ok(get("/topics", from("203.0.113.7")))})
+	c.run(t, busy, busyTrials(from("203.0.113.7")))
 	n.Web.Drain()
 	c.run(t, n, map[string]trial{"drains": {get("/readyz"), 503, true}, "drains, head": {request{method: "HEAD", path: "/readyz"}, 503, true}})
 	c.to = direct{idleServer(t, membus.New(membus.Options{}), slog.New(slog.DiscardHandler))}
