@@ -22,7 +22,9 @@ func TestPromisesOfWriters(t *testing.T) {
 	t.Cleanup(bus.Close)
 	var nodes []*node
 	for _, w := range nodetest.Writers() {
-		nodes = append(nodes, startNode(t, nodetest.Options{Over: bus, Stream: stream.Options{Writer: w}}))
+		n := startNode(t, nodetest.Options{Over: bus, Stream: stream.Options{Writer: w}})
+		<-n.Hub.Ready() // before, it sends clients away
+		nodes = append(nodes, n)
 	}
 	runs := 0
 	rapid.Check(t, func(r *rapid.T) {
